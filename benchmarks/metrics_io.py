@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from app.runs.series import Wanted, series_of
+from app.runs.figures.series import Wanted, series_of
 from app.ui.charts.curves import Curves
 from tunixrt_core.manifest.manifest import RunManifest, build_sft_manifest
 from tunixrt_core.runs.folder import RunDir

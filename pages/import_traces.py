@@ -18,8 +18,8 @@ from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import show_error
 from app.ui.components import header
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of_trace
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of_trace
 from app.ui.words import plural
 from tunixrt_core.errors import TunixRTError, UnreadableFile
 from tunixrt_core.jobs.imports import ImportKind

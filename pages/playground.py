@@ -21,8 +21,8 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, empty_state, header
 from app.ui.navigation import go
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from app.ui.words import plural
 from tunixrt_core.errors import Conflict, NotFound, TunixRTError
 from tunixrt_core.evaluation.questions.question import QuestionState

@@ -28,7 +28,7 @@ from app.ui.forms.draft import source_of_form
 from app.ui.forms.source import CLONE, LOADED, keep_manifest, loaded_manifest, name_open_manifest
 from app.ui.forms.submissions import FORM, form_id, keep_form, new_form
 from app.ui.navigation import go
-from app.ui.reader import show_reading
+from app.ui.reading.reader import show_reading
 from app.ui.words import plural
 from tunixrt_core.errors import InvalidTrace, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest

@@ -8,7 +8,7 @@ from app.component.element import element
 from app.runs.actions import show_actions, show_parent
 from app.runs.alerts import show_alerts
 from app.runs.config import show_config, show_log
-from app.runs.kept import curves_of, state_of
+from app.runs.figures.kept import curves_of, state_of
 from app.runs.live import follow_log, show_progress
 from app.runs.model_export import show_exports
 from app.runs.queue import show_queue

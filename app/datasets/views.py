@@ -12,8 +12,8 @@ from app.ui.address import kept_in_address
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, pick_row
 from app.ui.navigation import go
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of_trace
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of_trace
 from app.ui.words import MISSING, one_line, percent, plural, whole
 from tunixrt_core.datasets.gates.findings import GateOutcome
 from tunixrt_core.datasets.gates.registry import GATES

@@ -17,8 +17,8 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card, halves
 from app.ui.navigation import go
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from app.ui.words import MISSING, one_line, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.predictions import Prediction

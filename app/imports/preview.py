@@ -10,8 +10,8 @@ from app.imports.reports import show_errors, show_notes, show_warnings
 from app.ui import blocks
 from app.ui.boundary import escape_markdown
 from app.ui.components import table
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of_trace
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of_trace
 from app.ui.words import plural
 from tunixrt_core.ingest.report import Preview, PreviewRow, Unit
 from tunixrt_core.traces.trace import Trace

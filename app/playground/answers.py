@@ -13,8 +13,8 @@ from app.playground.form_keys import REFERENCE, column_key
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.navigation import go
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from app.ui.words import short_hash
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.questions.question import Answered, QuestionState

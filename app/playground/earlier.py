@@ -8,8 +8,8 @@ import streamlit as st
 from msgspec.structs import replace
 
 from app.playground.form_keys import PROMPT, ROLE, TALK, TURN
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from app.ui.words import plural
 from tunixrt_core.traces.conversation import NO_CONVERSATION, Conversation, Message, Role
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from app.ui.reading import Reading, reading_of
+from app.ui.reading.values import Reading, reading_of
 from tunixrt_core.traces.trace import Step
 from tunixrt_core.training.preflight.report import RowView
 

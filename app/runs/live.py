@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from app.component.element import element
-from app.runs.kept import folder_of
-from app.runs.tiles import tiles_of
+from app.runs.figures.kept import folder_of
+from app.runs.figures.tiles import tiles_of
 from app.ui.boundary import error_boundary
 from app.ui.charts.curves import Curves
 from tunixrt_core.manifest.manifest import RunManifest

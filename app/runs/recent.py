@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from app.runs.kept import curves_of, state_of
+from app.runs.figures.kept import curves_of, state_of
 from app.ui.charts.curves import downsample, significant, smooth
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import Run

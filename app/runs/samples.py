@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app.ui import blocks
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from app.ui.words import one_line, plural, whole
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.metrics import SampleAnswer

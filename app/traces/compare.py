@@ -8,8 +8,8 @@ from app.traces.origin import step_scores
 from app.traces.step_table import step_table
 from app.ui import blocks
 from app.ui.components import card, halves
-from app.ui.reader import show_reading
-from app.ui.reading import reading_of
+from app.ui.reading.reader import show_reading
+from app.ui.reading.values import reading_of
 from tunixrt_core.datasets.gates.rules.answer import answer_matches
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.store.query import StoredTrace, TraceQuery

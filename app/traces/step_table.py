@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from app.ui import blocks
-from app.ui.marks import marked
+from app.ui.reading.marks import marked
 from tunixrt_core.traces.diff import Piece, StepDiff, StepPair
 from tunixrt_core.traces.trace import Step
 

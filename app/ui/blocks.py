@@ -11,7 +11,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app.ui.marks import marked
+from app.ui.reading.marks import marked
 from tunixrt_core.traces.trace import DEFAULT_STEP_TYPE
 from tunixrt_core.training.preflight.report import Fate, RowView, TokenView
 

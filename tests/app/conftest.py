@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.servers import Server, start_server
+from tests.helpers.servers import Server, serving
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with the gate on, for tests that leave it running."""
-    started = start_server(tmp_path_factory.mktemp("server") / "home")
-    yield started
-    if started.process.poll() is None:
-        started.end()
+    with serving(tmp_path_factory.mktemp("server") / "home") as started:
+        yield started

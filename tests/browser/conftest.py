@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import Visitor, browsing, visiting
-from tests.helpers.servers import Server, start_server
+from tests.browser.helpers.visitor import Visitor, browsing, visiting
+from tests.helpers.servers import Server, serving
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def open_server(home: Path) -> Iterator[Server]:
     """`python -m app --no-auth`. A traceback in its log fails the last test of the file at its end."""
-    server = start_server(home, "--no-auth")
-    yield server
-    _, log = server.end(within=60)
-    assert "most recent call last" not in log, log
+    with serving(home, "--no-auth") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.seeding import TRAIN_STEPS, seed_home
-from tests.browser.visitor import Visitor, browsing, visiting
+from tests.browser.helpers.seeding import TRAIN_STEPS, seed_home
+from tests.browser.helpers.visitor import Visitor, browsing, visiting
 from tests.conftest import REPOSITORY
-from tests.helpers.servers import Server, start_server
+from tests.helpers.servers import Server, serving
 
 IMAGES = REPOSITORY / "docs" / "images"
 LONGEST = 2600  # pixels; what is longer is cut
@@ -70,15 +69,6 @@ SHOTS = (
     Shot("playground", "playground?run=r-0037", "ask", _ask),
     Shot("system", "system", "settings"),
 )
-
-
-@contextmanager
-def served(home: Path, *options: str) -> Iterator[Server]:
-    server = start_server(home, *options)
-    try:
-        yield server
-    finally:
-        server.end(within=60)
 
 
 def take(server: Server, shots: tuple[Shot, ...], folder: Path, *, width: int, dark: bool) -> list[str]:
@@ -148,7 +138,7 @@ def _draw(options: argparse.Namespace, scratch: Path) -> int:
     for place, shots, flags in ((home, SHOTS, ["--no-auth"]), (scratch / "empty", EMPTY, [])):
         if not (chosen := wanted(shots)):
             continue
-        with served(place, *flags) as server:
+        with serving(place, *flags) as server:
             for dark in (False, True):
                 if server.token:
                     take_sign_in(server, options.out, width=options.width, dark=dark)

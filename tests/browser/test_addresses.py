@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.reading import items, rows, shown_trace, shows_another
-from tests.browser.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.reading import items, rows, shown_trace, shows_another
+from tests.browser.helpers.visitor import CHROMIUM, Visitor
 from tunixrt_core import open_home
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

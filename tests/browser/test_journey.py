@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.reading import items, rows
-from tests.browser.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.reading import items, rows
+from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
 from tests.helpers.servers import Server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.inspection import AXE, axe_findings, contrasts, tab_stops, text_sizes, unnamed
-from tests.browser.reading import items, rows, shown_trace, shows_another
-from tests.browser.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.inspection import AXE, axe_findings, contrasts, tab_stops, text_sizes, unnamed
+from tests.browser.helpers.reading import items, rows, shown_trace, shows_another
+from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
 from tests.conftest import cases
 from tests.helpers.homes import fake_home
 from tests.helpers.servers import Server

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.visitor import CHROMIUM, Visitor
 from tunixrt_core import open_home
 from tunixrt_core.datasets.spec import DatasetSpec
 

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.browser.reading import frame_of, items, reads, rows, shown_trace, shows_another
-from tests.browser.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.reading import frame_of, items, reads, rows, shown_trace, shows_another
+from tests.browser.helpers.visitor import CHROMIUM, Visitor
 from tests.helpers.servers import Server
 from tunixrt_core import open_home
 from tunixrt_core.traces.conversation import Call, Conversation, Message

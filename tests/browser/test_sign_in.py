@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, visiting
-from tests.helpers.servers import Server, start_server
+from tests.browser.helpers.visitor import CHROMIUM, visiting
+from tests.helpers.servers import Server, serving
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -21,9 +21,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = start_server(tmp_path_factory.mktemp("gated") / "home")
-    yield server
-    server.end(within=60)
+    with serving(tmp_path_factory.mktemp("gated") / "home") as server:
+        yield server
 
 
 def test_the_printed_address_opens_the_dashboard_and_leaves_no_token_in_it(browser: Any, gated: Server) -> None:

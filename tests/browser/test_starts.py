@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.visitor import CHROMIUM, Visitor
 from tests.pages.conftest import make_run
 from tunixrt_core import DatasetSpec, open_home
 from tunixrt_core.runs.record import RunStatus

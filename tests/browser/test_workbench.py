@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
 from tests.helpers.many_runs import many_runs
 from tests.helpers.servers import Server
 from tunixrt_core.runs.folder import RunDir

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import forked
 from tests.helpers.command import tunixrt, tunixrt_process
+from tests.helpers.machines import forked
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
 from tunixrt_core.runs.record import RunStatus

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from tests.helpers.command import tunixrt
+from tunixrt_core.cli import main
 from tunixrt_core.manifest.manifest import load_manifest
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
@@ -24,23 +28,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_command_has_help(home: Path) -> None:
+def commands_of(group: Any, path: str = "tunixrt") -> Iterator[tuple[str, Any]]:
+    """Every command by its words, each imported as it is looked up."""
+    for name in group.commands:
+        command = group.commands[name]
+        yield f"{path} {name}", command
+        yield from commands_of(command, f"{path} {name}") if hasattr(command, "commands") else ()
+
+
+def test_every_command_and_every_option_and_argument_has_help() -> None:
+    found = dict(commands_of(typer.main.get_group(main.app)))
+    assert {"tunixrt ingest", "tunixrt runs resume", "tunixrt doctor data"} <= set(found)
+    silent = [f"{words} {each.name}" for words, command in found.items() for each in command.params if not each.help]
+    assert silent == []
+    assert [words for words, command in found.items() if not command.help] == []
+
+
+def test_a_command_prints_its_help(home: Path) -> None:
     shown = tunixrt("--help", home=home).stdout
-    for command in (
-        "ingest",
-        "dataset",
-        "export",
-        "manifest",
-        "preflight",
-        "train",
-        "evaluate",
-        "ask",
-        "export-model",
-        "runs",
-        "doctor",
-    ):
-        assert command in shown
-        assert tunixrt(command, "--help", home=home).returncode == 0
+    assert all(command in shown for command in main.COMMANDS)
+    assert "Only versions of this dataset." in tunixrt("dataset", "list", "--help", home=home).stdout
 
 
 def test_an_import_prints_the_sum_and_exits_with_1_where_a_line_was_rejected(tmp_path: Path) -> None:

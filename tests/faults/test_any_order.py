@@ -27,8 +27,8 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
-from tests.helpers.home_operations import SLOW, do, open_home_with
-from tests.helpers.killed import KilledOperations
+from tests.helpers.machines.home_operations import SLOW, do, open_home_with
+from tests.helpers.machines.killed import KilledOperations
 from tunixrt_core.errors import Conflict, InvalidDataset, NotFound
 from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.manifest.data_file import check_data_unchanged

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from app import state
 from app.api.application import build_api
 from tests.helpers.command import tunixrt
-from tests.helpers.home_operations import do, open_home_with
-from tests.helpers.small_disk import SmallDisk, small_disk
+from tests.helpers.machines.home_operations import do, open_home_with
+from tests.helpers.machines.small_disk import SmallDisk, small_disk
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus

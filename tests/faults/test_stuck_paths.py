@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.stuck_folder import stuck_folder
+from tests.helpers.machines.stuck_folder import stuck_folder
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.cli.build import _from_file
 from tunixrt_core.datasets.eval_prompts import EvalFile

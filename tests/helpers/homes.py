@@ -10,6 +10,7 @@ from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.store import open_store
+from tunixrt_core.util.tasks import Task
 
 
 def empty_home(home: Path, **environ: str) -> Settings:
@@ -26,3 +27,10 @@ def fake_home(home: Path, backend: FakeBackend | None = None, **environ: str) ->
     settings = empty_home(home, **environ)
     store = open_store(settings.database_url)
     return Pipeline(settings, store, JobManager(store.runs, backend or FakeBackend(), webhook=settings.webhook))
+
+
+def upkeep_over(rt: Pipeline, key: str) -> Task[None]:
+    """The last task of the home's upkeep with this key, when it is over."""
+    task = rt.home.upkeep.last(key)
+    assert task is not None
+    return rt.home.upkeep.wait(task.id, 30)

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def start_server(
     assert process.stdout is not None
     server.greeting = process.stdout.readline()
     return server
+
+
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[Server]:
+    """A server for the time of the block, and until it has ended. Its log must hold no traceback."""
+    server = start_server(home, *options)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.end(within=60)
+    log = server.log.read_text(encoding="utf-8")
+    assert "most recent call last" not in log, log
 
 
 def _is_healthy(server: Server) -> bool:

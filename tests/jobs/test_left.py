@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.home_operations import do
-from tests.helpers.killed import KilledOperations
+from tests.helpers.machines.home_operations import do
+from tests.helpers.machines.killed import KilledOperations
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.evaluation.folder import NEVER_BEGAN, EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest

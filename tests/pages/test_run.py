@@ -12,8 +12,8 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.runs.figures.series import Wanted, series_of
 from app.runs.live import LIVE_LOG_BYTES
-from app.runs.series import Wanted, series_of
 from tests.helpers.component import readings
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.helpers.upkeep import upkeep_over
+from tests.helpers.homes import upkeep_over
 from tests.pages.conftest import make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.pipeline.home import CHECK, MEASURE

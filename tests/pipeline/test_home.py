@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.homes import empty_home
-from tests.helpers.upkeep import upkeep_over
+from tests.helpers.homes import empty_home, upkeep_over
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import Busy, Conflict, Stopped
 from tunixrt_core.evaluation.folder import EvalDir

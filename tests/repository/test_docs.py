@@ -12,6 +12,7 @@ from app.api.errors import status_of
 from tests.conftest import REPOSITORY
 from tunixrt_core.cli.exit_codes import markdown_table
 from tunixrt_core.errors import InvalidInput, InvalidSettings, JobFailed, TunixRTError
+from tunixrt_core.ingest.formats.detect import FORMATS
 from tunixrt_core.settings import OPTIONS, VARIABLES
 
 DOCS = REPOSITORY / "docs"
@@ -45,6 +46,20 @@ def test_the_docs_name_no_setting_that_is_not_there() -> None:
     for path in (*DOCS.rglob("*.md"), REPOSITORY / "README.md"):
         found = set(re.findall(r"\bTUNIXRT_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
         assert found <= set(VARIABLES), path.name
+
+
+def test_the_contents_and_the_menu_list_every_page_of_a_user() -> None:
+    folders = ("how-to", "reference", "explanation")
+    pages = {str(page.relative_to(DOCS)) for folder in folders for page in (DOCS / folder).glob("*.md")}
+    contents, menu = (DOCS / "index.md").read_text(encoding="utf-8"), (REPOSITORY / "zensical.toml").read_text()
+    assert sorted(pages - set(re.findall(r"\]\(([\w/-]+\.md)\)", contents))) == []
+    assert sorted(pages - set(re.findall(r'"([\w/-]+\.md)"', menu))) == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/own-data.md"])
+def test_a_page_counts_the_formats_of_an_import_right(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    assert re.findall(r"\b(\d+) formats", text) == [str(len(FORMATS))]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -29,6 +29,14 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
             assert file.exists() or file in generated, f"{path.name} links to {target}"
 
 
+def test_every_file_that_a_recipe_names_is_there() -> None:
+    recipes = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_.]+/[\w./-]+\.\w+)`", recipes))
+    assert "tunixrt_core/cli/main.py" in named
+    missing = [name for name in sorted(named) if "NAME" not in name and not (REPOSITORY / name).exists()]
+    assert missing == []
+
+
 @pytest.mark.tunix
 @pytest.mark.slow
 @pytest.mark.timeout(900)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator, stop_at_signals
-from tunixrt_core.cli.common import Home, run_folder, settings_of
+from tunixrt_core.cli.common import Home, RunName, run_folder, settings_of
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
@@ -26,7 +26,7 @@ from tunixrt_core.training.trainer import Sampling
 
 
 def ask(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    run: RunName,
     prompt: Annotated[
         str | None, typer.Argument(help="Prompt to answer; - reads standard input. Optional with --messages.")
     ] = None,

@@ -43,14 +43,16 @@ def dataset_build(
         str | None, typer.Option(help="Traces that their file or a person calls wrong or rejected: exclude or include.")
     ] = None,
     score: Annotated[str | None, typer.Option(help="Only traces with a score of this name, within the bounds.")] = None,
-    min_score: float | None = None,
-    max_score: float | None = None,
-    min_steps: int | None = None,
-    max_steps: int | None = None,
-    min_length: Annotated[int | None, typer.Option(help="Bytes of the whole trace.")] = None,
-    max_length: int | None = None,
-    after: Annotated[str | None, typer.Option(help="Only traces stored from this date on, such as 2026-11-24.")] = None,
-    before: str | None = None,
+    min_score: Annotated[float | None, typer.Option(help="Minimum score of that name.")] = None,
+    max_score: Annotated[float | None, typer.Option(help="Maximum score of that name.")] = None,
+    min_steps: Annotated[int | None, typer.Option(help="Minimum number of steps.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Maximum number of steps.")] = None,
+    min_length: Annotated[int | None, typer.Option(help="Minimum length of a trace in bytes.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Maximum length of a trace in bytes.")] = None,
+    after: Annotated[
+        str | None, typer.Option(help="Only traces stored on or after this date (UTC), such as 2026-11-24.")
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Only traces stored before this date (UTC).")] = None,
     selection: Annotated[
         str | None, typer.Option(help="Selection: all, latest, random, stratified, top, best, shortest or budget.")
     ] = None,
@@ -63,8 +65,10 @@ def dataset_build(
     tokens: Annotated[
         str | None, typer.Option(help="How the budget's tokens are estimated: bytes (by four) or words.")
     ] = None,
-    seed: int | None = None,
-    eval_share: Annotated[float | None, typer.Option(help="Share of the prompts in the eval split.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the split and of a random selection. Default: 0.")] = None,
+    eval_share: Annotated[
+        float | None, typer.Option(help="Share of the prompts in the eval split, from 0 to below 1. Default: 0.1.")
+    ] = None,
     dedupe: Annotated[
         str | None, typer.Option(help="none keeps all traces; prompt keeps one trace per prompt.")
     ] = None,

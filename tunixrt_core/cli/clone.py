@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.accelerator import Wait
-from tunixrt_core.cli.common import Home, open_home, run_folder, settings_of
+from tunixrt_core.cli.common import Home, RunName, open_home, run_folder, settings_of
 from tunixrt_core.cli.hyperparameters import Set
 from tunixrt_core.cli.output import AsJson, print_document, print_json, write_file
 from tunixrt_core.cli.show import terminal
@@ -21,7 +21,7 @@ from tunixrt_core.runs.folder import RunDir
 
 
 def runs_clone(
-    run: str,
+    run: RunName,
     set_: Set = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write. Default: standard output.")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.pipeline import Pipeline
 
 Home = Annotated[Path | None, typer.Option("--home", help="Home directory. Default: TUNIXRT_HOME.")]
+Limit = Annotated[int, typer.Option(help="Maximum number of lines.")]
+RunName = Annotated[str, typer.Argument(help="Run id, or the folder of a run.")]
+RunId = Annotated[str, typer.Argument(help="Run id, as `tunixrt runs list` shows it.")]
 
 EvalMap = Annotated[
     list[str] | None,

@@ -24,6 +24,7 @@ from tunixrt_core.traces.rows import SPLITS, Split
 if TYPE_CHECKING:
     from tunixrt_core.datasets.gates.why import FindingView
 
+DatasetName = Annotated[str, typer.Argument(help="Dataset name.")]
 DatasetNumber = Annotated[int | None, typer.Option("--version", help="Number of the version. Default: the latest.")]
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Build and inspect dataset versions.")
@@ -34,7 +35,9 @@ dataset_app.command("build")(dataset_build)
 
 @dataset_app.command("list")
 def dataset_list(
-    name: Annotated[str | None, typer.Argument()] = None, as_json: AsJson = False, home: Home = None
+    name: Annotated[str | None, typer.Argument(help="Only versions of this dataset.")] = None,
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """List dataset versions, newest first."""
     with open_home(home) as rt:
@@ -53,7 +56,7 @@ def dataset_list(
 
 
 @dataset_app.command("show")
-def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
+def dataset_show(name: DatasetName, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
     """Print the counts, the hash and the spec of a version. `--spec` builds it again from its spec."""
     with open_home(home) as rt:
         found = rt.datasets.get(name, version)
@@ -70,7 +73,7 @@ def dataset_show(name: str, version: DatasetNumber = None, as_json: AsJson = Fal
 
 @dataset_app.command("rows")
 def dataset_rows(
-    name: str,
+    name: DatasetName,
     version: DatasetNumber = None,
     split: Annotated[str | None, typer.Option(help="Split: train or eval.")] = None,
     limit: Annotated[int, typer.Option(help="Number of rows to print.")] = 20,
@@ -96,7 +99,7 @@ def dataset_rows(
 
 @dataset_app.command("gates")
 def dataset_gates(
-    name: str,
+    name: DatasetName,
     gate: Annotated[str | None, typer.Argument(help="Print the rows that this gate found.")] = None,
     version: DatasetNumber = None,
     reason: Annotated[str | None, typer.Option(help="Only rows with this reason, such as wrong.")] = None,
@@ -138,7 +141,7 @@ def _finding(found: FindingView) -> None:
 
 @dataset_app.command("diff")
 def dataset_diff(
-    name: str,
+    name: DatasetName,
     before: Annotated[int, typer.Argument(help="Number of the earlier version.")],
     after: Annotated[int, typer.Argument(help="Number of the later version.")],
     limit: Annotated[int, typer.Option(help="Maximum rows to list per kind of change. JSON lists all.")] = 20,
@@ -166,7 +169,7 @@ def dataset_diff(
 
 
 @dataset_app.command("card")
-def dataset_card(name: str, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
+def dataset_card(name: DatasetName, version: DatasetNumber = None, as_json: AsJson = False, home: Home = None) -> None:
     """Print the dataset card of a version as Markdown."""
     with open_home(home) as rt:
         card = rt.datasets.card(name, version)
@@ -186,7 +189,7 @@ def _counts(outcome: GateOutcome) -> str:
 
 
 def export(
-    name: Annotated[str, typer.Argument(help="Dataset name.")],
+    name: DatasetName,
     dataset_version: Annotated[
         int | None, typer.Option("--version", help="Number of the version. Default: the latest.")
     ] = None,

@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Fill a home of its own with two real runs of the bundled example, to look at in the dashboard.
 
-    Takes one to three minutes on two CPU cores. A second call does nothing twice, and continues what was stopped.
+    Takes one to three minutes on two CPU cores. A second call repeats nothing, and continues what was stopped.
     """
     from tunixrt_core.pipeline.demo import fill
 

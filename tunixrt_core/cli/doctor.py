@@ -55,7 +55,7 @@ def _code(bad: bool) -> ExitCode:
 
 @doctor_app.command()
 def data(
-    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
+    file: Annotated[Path, typer.Argument(help="File in any format that `tunixrt ingest` reads; - for standard input.")],
     format: Format = "auto",
     split: Split = "auto",
     think_tags: ThinkTags = None,
@@ -86,7 +86,7 @@ def data(
 
 @doctor_app.command("eval")
 def eval_file(
-    file: Annotated[Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, gzip too; - for standard input.")],
+    file: Annotated[Path, typer.Argument(help="File in any format that `tunixrt ingest` reads; - for standard input.")],
     map_: EvalMap = None,
     rejects: RejectsFile = None,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator, stop_at_signals
-from tunixrt_core.cli.common import EvalMap, Home, run_folder, settings_of
+from tunixrt_core.cli.common import EvalMap, Home, RunName, run_folder, settings_of
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.sampling import MaxNewTokens, Seed, TargetName, Temperature, TopK, TopP, targets_of
@@ -31,7 +31,7 @@ from tunixrt_core.training.trainer import Sampling
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    run: RunName,
     target: TargetName = "both",
     checkpoint: Checkpoint = "last",
     eval_file: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.accelerator import Checkpoint, Wait, accelerator
-from tunixrt_core.cli.common import Home, run_folder, settings_of
+from tunixrt_core.cli.common import Home, RunName, run_folder, settings_of
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
@@ -19,7 +19,7 @@ _BOTH = "both"
 
 
 def export_model(
-    run: Annotated[str, typer.Argument(help="Run id, or the folder of a run.")],
+    run: RunName,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Directory to create. Default: one in the run's export/."),

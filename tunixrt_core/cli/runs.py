@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.accelerator import Wait
-from tunixrt_core.cli.common import Home, fail, open_home, run_folder, settings_of
+from tunixrt_core.cli.common import Home, Limit, RunId, RunName, fail, open_home, run_folder, settings_of
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.lazy import Entry, lazy_group
 from tunixrt_core.cli.output import AsJson, print_json
@@ -39,7 +39,7 @@ runs_app = typer.Typer(
 
 
 @runs_app.command("list")
-def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> None:
+def runs_list(limit: Limit = 20, as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
     with open_home(home) as rt:
         rows = [(run, rt.runs.state_of(run)) for run in rt.runs.page(limit=limit).items]
@@ -59,7 +59,7 @@ def runs_list(limit: int = 20, as_json: AsJson = False, home: Home = None) -> No
 
 
 @runs_app.command("show")
-def runs_show(run: str, as_json: AsJson = False, home: Home = None) -> None:
+def runs_show(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
     """Show one run: state, figures, alerts, and where its files are."""
     from tunixrt_core.evaluation.reports.run_summary import summarise
 
@@ -110,7 +110,7 @@ def _show_problems(problems: Sequence[BrokenFile]) -> None:
 
 @runs_app.command("tag")
 def runs_tag(
-    run: str,
+    run: RunId,
     tags: Annotated[list[str], typer.Argument(help="Tags to give it.")],
     remove: Annotated[bool, typer.Option("--remove", help="Remove the tags instead.")] = False,
     as_json: AsJson = False,
@@ -124,7 +124,7 @@ def runs_tag(
 
 @runs_app.command("note")
 def runs_note(
-    run: str,
+    run: RunId,
     text: Annotated[str, typer.Argument(help="The note; empty to remove it.")],
     as_json: AsJson = False,
     home: Home = None,
@@ -137,7 +137,7 @@ def runs_note(
 
 @runs_app.command("archive")
 def runs_archive(
-    run: str,
+    run: RunId,
     undo: Annotated[bool, typer.Option("--undo", help="Take the run back out of the archive.")] = False,
     as_json: AsJson = False,
     home: Home = None,
@@ -156,7 +156,7 @@ def _annotated(run: Run, words: str, as_json: bool) -> None:
 
 
 @runs_app.command("aside")
-def runs_aside(run: str, as_json: AsJson = False, home: Home = None) -> None:
+def runs_aside(run: RunId, as_json: AsJson = False, home: Home = None) -> None:
     """Move a broken run to the folder `aside` of the home, off the list."""
     with open_home(home) as rt:
         target = rt.runs.move_aside(run)
@@ -167,7 +167,7 @@ def runs_aside(run: str, as_json: AsJson = False, home: Home = None) -> None:
 
 
 @runs_app.command("stop")
-def runs_stop(run: str, as_json: AsJson = False, home: Home = None) -> None:
+def runs_stop(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run in any process to stop; it keeps its last checkpoint."""
     folder = run_folder(run, settings_of(home))
     if (state := folder.state()).status.over:
@@ -177,7 +177,7 @@ def runs_stop(run: str, as_json: AsJson = False, home: Home = None) -> None:
 
 
 @runs_app.command("save")
-def runs_save(run: str, as_json: AsJson = False, home: Home = None) -> None:
+def runs_save(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run in any process to save a checkpoint now and continue."""
     folder = run_folder(run, settings_of(home))
     ask_to_save(run, folder)
@@ -193,7 +193,7 @@ def _asked(folder: RunDir, request: str, words: str, as_json: bool) -> None:
 
 @runs_app.command("resume")
 def runs_resume(
-    run: str,
+    run: RunName,
     train_steps: Annotated[int | None, typer.Option(help="New total of train steps, to extend a finished run.")] = None,
     epochs: Annotated[float | None, typer.Option(help="New total of epochs, to extend a finished run.")] = None,
     schedule: Annotated[
@@ -226,7 +226,7 @@ def runs_resume(
 
 @runs_app.command("base")
 def runs_base(
-    run: str,
+    run: RunName,
     whole: Annotated[bool, typer.Option("--whole", help="Hash the whole files, not samples of them.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Accept the files as the base of the run.")] = False,
     as_json: AsJson = False,
@@ -274,9 +274,12 @@ def runs_compare(
 
 @runs_app.command("tail")
 def runs_tail(
-    run: str, lines: int = 40, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, home: Home = None
+    run: RunName,
+    lines: Annotated[int, typer.Option(help="Number of lines from the end.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run is over.")] = False,
+    home: Home = None,
 ) -> None:
-    """Print the end of a run's log; -f follows it until the run is over."""
+    """Print the end of a run's log."""
     folder = run_folder(run, settings_of(home))
     shown = folder.log_tail(lines)
     out.print(shown)

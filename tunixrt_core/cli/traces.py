@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.common import Home, Limit, open_home
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import traces as terminal_traces
 from tunixrt_core.cli.show.terminal import err, out
@@ -52,7 +52,7 @@ def traces_list(
     max_length: MaxLength = None,
     after: After = None,
     before: Before = None,
-    limit: int = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -149,7 +149,7 @@ def traces_score(
 @traces_app.command("groups")
 def traces_groups(
     min_traces: Annotated[int, typer.Option(help="Minimum number of traces per prompt.")] = 2,
-    limit: int = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:

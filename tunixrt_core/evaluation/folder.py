@@ -30,7 +30,7 @@ NEVER_BEGAN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvalState(OwnedState):
     """The current state of an evaluation. Phases: comparing, loading, compiling, generating, scoring."""
 

@@ -30,7 +30,7 @@ def fill(
     """Fill a home in the order in which a user would. Returns its two runs, both trained and evaluated.
 
     `hyperparams` are those of the first run, `train_steps` among them; the second is a clone of it with half of the
-    train steps and another learning rate. `say` is told what begins. A second call does nothing twice, and continues
+    train steps and another learning rate. `say` is told what begins. A second call repeats nothing, and continues
     what was stopped. Raises JobFailed for a training that fails, TunixMissing without Tunix.
     """
     rt.jobs.backend.require()

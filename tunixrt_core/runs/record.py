@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -128,6 +128,7 @@ class OwnedState:
     """The part of a `state.json` that runs and evaluations share; the file is rewritten whole at every change."""
 
     status: RunStatus = RunStatus.QUEUED
+    _: KW_ONLY
     phase: str = ""
     message: str = ""
     owner: str = ""  # owners.this_owner() of the process that runs it
@@ -148,7 +149,7 @@ class OwnedState:
             raise ValueError(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunState(OwnedState):
     """The current state of a run. Phases: loading, compiling, training, evaluating, answering, saving."""
 

@@ -12,7 +12,7 @@ from app.api.models.reading import Reading, Summary, SummaryPage
 from app.api.models.traces import filters
 from app.api.routes.curation import HASH, Ref
 from app.api.shared import Pipe
-from app.ui.reading import reading_of_stored
+from app.ui.reading.values import reading_of_stored
 from tunixrt_core.store.query import TraceQuery
 
 router = APIRouter(route_class=JsonRoute)

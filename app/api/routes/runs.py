@@ -34,9 +34,9 @@ from app.api.models.runs import (
     Series,
 )
 from app.api.shared import IdempotencyKey, Pipe
-from app.runs.csv import curves_csv
+from app.runs.figures.csv import curves_csv
+from app.runs.figures.series import Along, Wanted, series_of, split_next
 from app.runs.recent import recent_runs
-from app.runs.series import Along, Wanted, series_of, split_next
 from tunixrt_core.errors import NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference

@@ -57,15 +57,15 @@ def test_every_status_has_a_word() -> None:
 
 
 def test_progress_names_phase_step_share_and_time() -> None:
-    state = RunState(RunStatus.RUNNING, "training", 612, 1200, started_at=100.0)
+    state = RunState(RunStatus.RUNNING, phase="training", train_step=612, total_train_steps=1200, started_at=100.0)
     line = words.progress_line(state, now=100.0 + 28 * 60, seconds_left=26 * 60)
     assert line == "Training · train step 612 of 1,200 · 51% · 28 min elapsed · about 26 min left"
 
 
 def test_time_left_is_not_promised_before_training_or_after_the_end() -> None:
-    compiling = RunState(RunStatus.COMPILING, "compiling", 0, 1200, started_at=0.0)
+    compiling = RunState(RunStatus.COMPILING, phase="compiling", total_train_steps=1200, started_at=0.0)
     assert "left" not in words.progress_line(compiling, 10.0, 99.0)
-    over = RunState(RunStatus.FAILED, "", 58, 1200, started_at=0.0, ended_at=30.0)
+    over = RunState(RunStatus.FAILED, train_step=58, total_train_steps=1200, started_at=0.0, ended_at=30.0)
     assert words.progress_line(over, 1e6, 99.0) == "Failed · train step 58 of 1,200 · 5% · 30 s elapsed"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.machines.ray_nodes import PATIENCE, RayNodes, needs_ray, until
 from tests.helpers.makers import make_manifest
-from tests.helpers.ray_nodes import PATIENCE, RayNodes, needs_ray, until
 from tunixrt_core.errors import JobFailed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.machines.ray_nodes import PATIENCE, RayNodes, needs_ray, until
 from tests.helpers.makers import make_manifest
-from tests.helpers.ray_nodes import PATIENCE, RayNodes, needs_ray, until
 from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.manifest.manifest import change_manifest

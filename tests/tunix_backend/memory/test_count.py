@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import cases
-from tests.helpers import forked
+from tests.helpers.machines import forked
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.memory_reports import write_reports

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import LONG, QUICK_COMPILE
-from tests.helpers import forked
+from tests.helpers.machines import forked
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.families import write_checkpoint
 from tests.tunix_backend.helpers.mesh_run import write_losses

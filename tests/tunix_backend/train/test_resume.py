@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import AS_A_USER, LONG
-from tests.helpers import forked
+from tests.helpers.machines import forked
 from tests.tunix_backend.conftest import KeptReports, make_manifest, train
 from tests.tunix_backend.helpers.killed_run import train_until
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import QUICK_COMPILE
-from tests.helpers import forked
+from tests.helpers.machines import forked
 from tests.tunix_backend.helpers.loops import LOSSES, collectives_in_loops, compare_losses
 
 pytestmark = [pytest.mark.tunix, pytest.mark.slow]

@@ -1,7 +1,8 @@
 """A Ray cluster of two nodes on this machine, which ends with its process.
 
-`python -m tests.helpers.ray_nodes` starts one on 127.0.0.1 in a process of its own and prints its ports. Each line of
-its standard input is answered: `pids` by the processes of the cluster, `head` kills the one that knows of all others.
+`python -m tests.helpers.machines.ray_nodes` starts one on 127.0.0.1 in a process of its own and prints its ports. Each
+line of its standard input is answered: `pids` by the processes of the cluster, `head` kills the one that knows of all
+others.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class RayNodes:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.helpers.ray_nodes"],
+            [sys.executable, "-m", "tests.helpers.machines.ray_nodes"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

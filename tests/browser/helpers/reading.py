@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser.visitor import Visitor
+from tests.browser.helpers.visitor import Visitor
 
 
 def items(visitor: Visitor) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.runs.csv import HEADER, curves_csv
+from app.runs.figures.csv import HEADER, curves_csv
 from tests.runs.test_figures import append, train
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import EvalMetric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.runs.tiles import Tile
+from app.runs.figures.tiles import Tile
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Operations of a home in processes that are killed with SIGKILL at a chosen write.
 
-`python -m tests.helpers.killed` imports once what the operations need, and forks for each line of its standard input: a
-JSON object with home, operation, its words, and when to kill.
+`python -m tests.helpers.machines.killed` imports once what the operations need, and forks for each line of its standard
+input: a JSON object with home, operation, its words, and when to kill.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KilledOperations:
         self._trained = trained
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.helpers.killed", self._trained]
+        command = [sys.executable, "-m", "tests.helpers.machines.killed", self._trained]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY, text=True, bufsize=1
         )
@@ -86,7 +86,7 @@ def _changes(event: str, arguments: tuple[Any, ...], home: str) -> bool:
 
 
 def _fork(line: Mapping[str, Any], trained: str) -> dict[str, int]:
-    from tests.helpers.home_operations import do, open_home_with
+    from tests.helpers.machines.home_operations import do, open_home_with
 
     pid = os.fork()
     if pid == 0:
@@ -110,7 +110,7 @@ def _fork(line: Mapping[str, Any], trained: str) -> dict[str, int]:
 
 def main(trained: str) -> None:
     """Fork for each line of standard input, and say how it ended."""
-    from tests.helpers import home_operations
+    from tests.helpers.machines import home_operations
 
     home_operations.load(trained)
     for line in sys.stdin:

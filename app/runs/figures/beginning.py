@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from app.runs.kept import folder_of
+from app.runs.figures.kept import folder_of
 from app.state import get_pipeline
 from app.ui.words import duration
 from tunixrt_core.runs.figures import settings_of

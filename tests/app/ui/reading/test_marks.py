@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.marks import marked
+from app.ui.reading.marks import marked
 
 
 @pytest.mark.parametrize(

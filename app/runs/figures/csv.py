@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from app.runs.kept import curves_of, state_of
+from app.runs.figures.kept import curves_of, state_of
 from app.ui.charts.curves import Curves
 from tunixrt_core.runs.record import Run
 

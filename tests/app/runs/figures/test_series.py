@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.series import shown_parts
+from app.runs.figures.series import shown_parts
 from app.ui.charts.curves import Curves
 from tunixrt_core.runs.metrics import Alert, ChangeMetric, CheckpointMetric, CompileMetric, TrainMetric
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.component.element import element
-from app.ui.reading import Reading
+from app.ui.reading.values import Reading
 
 
 def show_reading(

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from app.runs.beginning import beginning
-from app.runs.kept import curves_of, generation_of, state_of
-from app.runs.tiles import tiles_of
+from app.runs.figures.beginning import beginning
+from app.runs.figures.kept import curves_of, generation_of, state_of
+from app.runs.figures.tiles import tiles_of
 from app.ui.charts.columns import Columns
 from app.ui.charts.curves import SAMPLE_METRICS, TRAIN_METRICS, Curves, downsample, significant, smooth_at
 from app.ui.words import compile_words, progress_line

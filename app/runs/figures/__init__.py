@@ -1,0 +1,1 @@
+"""Figures of runs: curves, tiles, and phases before the first train step."""
