@@ -3,7 +3,7 @@
 A test is proven where Tunix is not installed, if it passes, and neither looks for a module or a package that is missing
 nor starts a process, nor uses a shared fixture or is in a file that did. Left out is what is true of all tests alike:
 what libraries look for when they are imported, and the processes of `tunixrt_core.util.worker`, which outlive a test
-and import folders below the Tunix backend only. Pytest's cache keeps the proven tests, with the hash of their sources.
+and need no Tunix. Pytest's cache keeps the proven tests, with the hash of their sources.
 """
 
 from __future__ import annotations
