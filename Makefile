@@ -32,9 +32,10 @@ environment: .venv/.installed-$(EXTRA)-dev
 test: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS)
 
-# What `make test-free` has not proved: all but the tests of folders that cannot know whether Tunix is installed.
+# What `make test-free` has not proved: all but the tests of folders that cannot know whether Tunix is installed, and those
+# that it saw not to ask (tests/helpers/proven.py).
 test-rest: .venv/.installed-$(EXTRA)-dev
-	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix"
+	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix" --but-proven
 
 # Every case of the long matrices too, the store on PostgreSQL, a real model, and every picture of the docs, though of a short training.
 test-all: .venv/.installed-$(EXTRA)-dev

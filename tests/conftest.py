@@ -74,12 +74,19 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+    parser.addoption(
+        "--but-proven", action="store_true", help="leave out what runs without Tunix proved (helpers/proven.py)"
+    )
     parser.addoption("--aot", action="store_true", help="compile for TPU slices too: the tests marked `aot`")
     parser.addoption("--real", action="store_true", help="run the tests of a real model too, those marked `real`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("many" if config.getoption("--all") else "few")
+    if not is_tunix_available():
+        from tests.helpers.proven import Proving
+
+        config.pluginmanager.register(Proving())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,8 +95,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
     for option, mark in (("--all", "long"), ("--real", "real"), ("--aot", "aot")):
         if not config.getoption(option):
-            config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(mark)])
-            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+            _leave_out(config, items, [item for item in items if item.get_closest_marker(mark)])
+    if config.getoption("--but-proven"):
+        from tests.helpers.proven import proven
+
+        known = proven(config)
+        _leave_out(config, items, [item for item in items if item.nodeid in known])
     for item in items:
         needs = item.get_closest_marker("tunix") or item.get_closest_marker("browser")
         if item.path.relative_to(REPOSITORY / "tests").parts[0] in BELOW_TUNIX and not needs:
@@ -104,6 +115,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "tunix" in item.keywords and item.get_closest_marker("tunix"):
             item.add_marker(skip)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=left)
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
 
 
 def _length(item: pytest.Item) -> int:

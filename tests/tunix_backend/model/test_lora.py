@@ -26,16 +26,23 @@ PATTERNS = (ALL_LORA_MODULES, "layers/1/.*", ".*down_proj|.*o_proj|.*attn_vec_ei
 
 def qwix_answer(model: Any, pattern: str, rank: int) -> dict[str, int]:
     """The modules that qwix itself puts LoRA on, each with how many numbers are trained there."""
+    import jax
     import qwix
     from flax import nnx
 
     provider = qwix.LoraProvider(module_path=pattern, rank=rank, alpha=1.0)
-    adapted = qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(0), **model.get_model_input())
+    graph, weights = nnx.split(model)
+
+    def adapted(weights: Any) -> Any:
+        whole = nnx.merge(graph, weights)
+        changed = qwix.apply_lora_to_model(whole, provider, rngs=nnx.Rngs(0), **whole.get_model_input())
+        return nnx.state(changed, nnx.LoRAParam)
+
     found: dict[str, int] = {}
-    for path, module in nnx.iter_modules(adapted):
-        sizes = [int(value[...].size) for value in vars(module).values() if isinstance(value, nnx.LoRAParam)]
-        if sizes:
-            found["/".join(str(part) for part in path)] = sum(sizes)
+    # shapes alone: nothing is compiled
+    for (*module, _), value in nnx.to_flat_state(jax.eval_shape(adapted, weights)):
+        path = "/".join(map(str, module))
+        found[path] = found.get(path, 0) + sum(leaf.size for leaf in jax.tree.leaves(value))
     return found
 
 
