@@ -87,6 +87,11 @@ class Settings:
         return self.home / "logs" / "server.log"
 
     @property
+    def audit_dir(self) -> Path:
+        """The audit log: who started, stopped or deleted what."""
+        return self.home / "audit"
+
+    @property
     def check_file(self) -> Path:
         """Result of the last check of the database."""
         return self.home / "check.json"

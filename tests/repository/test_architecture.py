@@ -94,7 +94,7 @@ LIGHT = HEAVY | LOOPS
 # What a process may load: modules outside the standard library, those of this repository, and what never. Counted,
 # because seconds are of the machine. A change that needs more says here how much.
 BUDGETS: dict[str, tuple[int, int, set[str]]] = {
-    "tunixrt --help": (195, 8, LIGHT | {"sqlalchemy", "pydantic"}),
+    "tunixrt --help": (196, 9, LIGHT | {"sqlalchemy", "pydantic"}),
     # typer reads options with pydantic
     "tunixrt runs list": (221, 71, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
     "tunixrt evals list": (226, 76, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
@@ -175,7 +175,6 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/jobs/queue.py",
         "tunixrt_core/jobs/ray_cluster/worker.py",
         "app/ui/boundary.py",
-        "app/server/gate.py",
         # a template that came with a model, in a process of its own
         "tunixrt_core/tunix_backend/data/template_worker.py",
         # orbax and tokenizers raise Exception itself for files that they cannot read
