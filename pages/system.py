@@ -19,7 +19,7 @@ from app.ui.components import card, halves, header, held_words
 from app.ui.words import MISSING, size
 from tunixrt_core.settings import Settings
 
-SECRET = frozenset({"token"})
+SECRET = frozenset({"token", "oidc_client_secret"})
 
 
 def setting_lines(settings: Settings) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from app.operators.routes import monitor_routes
 from app.server.chunks import KeptChunks
 from app.server.gate.access import access_token
 from app.server.gate.gate import Gate
+from app.server.gate.oidc import oidc_of
 from app.server.gate.request import known_hosts
 from app.server.headers import page_headers
 from app.server.index_page import page_routes
@@ -47,6 +48,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
     Its pages and its API use `app.state.get_pipeline()`. Raises OutputError if the access token cannot be written.
     """
     token = access_token(settings) if auth else None
+    oidc, secrets = oidc_of(settings, token) if token else (None, {})
     find_actors_by(visitor)
     requests = Requests()
     return App(
@@ -65,6 +67,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
                 Gate,
                 token=token,
                 hosts=known_hosts(settings),
+                oidc=oidc,
                 tokens=lambda: state.get_pipeline().users.all(),
                 any_ip=token is not None,
                 open_metrics=settings.metrics == "open",
@@ -72,6 +75,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             Middleware(KeptChunks),
         ],
         exception_handlers={Exception: _internal_error},
+        secrets=secrets,
         lifespan=_lifespan(lambda: on_start(address(settings, token))),
     )
 

@@ -218,6 +218,6 @@ class Acts:
 
 def _refusal(actor: Actor, action: str, kind: str) -> str:
     return (
-        f"{actor.name} may only read: nothing was changed ({action} {kind}). Ask for a token with the role write, which "
-        "`tunixrt users add` makes."
+        f"{actor.name} may only read: nothing was changed ({action} {kind}). Ask for the role write: a token of "
+        "`tunixrt users add NAME --role write`, or TUNIXRT_OIDC_WRITE."
     )

@@ -7,10 +7,11 @@ import json
 from starlette.types import Receive, Send
 
 from app.server.gate.request import Request
-from app.server.gate.signin import PAGE_CSP, local_target, sign_in_page
+from app.server.gate.signin import PAGE_CSP, refusal_page
 from app.server.headers import encoded, page_headers
 
 MAX_FORM_BYTES = 4096
+ASK_TOKEN = {"www-authenticate": 'Bearer realm="Tunix RT"'}
 CLOSE_POLICY = 1008
 
 UNKNOWN_HOST = "The host name is not allowed. Start the server with --allow-host NAME to add it."
@@ -20,21 +21,21 @@ TOKEN_REQUIRED = (
 )
 WRONG_TOKEN = "The access token is wrong or revoked. Use the one that the server printed at its start, or your own."
 REVOKED = "Your access token was revoked. Sign in again."
+NO_ROLE = "{} is signed in and has no role here. Ask for TUNIXRT_OIDC_READ or TUNIXRT_OIDC_WRITE to name you."
 CONTROL_CHARACTERS = "The address contains control characters. Remove them."
 NOT_RESOLVED = "The address contains `..`. Send it resolved."
 LARGE_FORM = "The sign-in form is too large. Send only the token."
 
 
-async def refuse(request: Request, send: Send, status: int, code: str, text: str, target: str | None = None) -> None:
-    """Refuse a request: by a sign-in page, JSON, or the end of a WebSocket that has not begun."""
+async def refuse(request: Request, send: Send, status: int, code: str, text: str) -> None:
+    """Refuse a request: by words for a browser, by JSON, or by the end of a WebSocket that has not begun."""
     if not request.method:
         # before the handshake is accepted, the server answers this with 403
         await send({"type": "websocket.close", "code": CLOSE_POLICY, "reason": text})
         return
-    headers = {"www-authenticate": 'Bearer realm="Tunix RT"'} if status == 401 else {}
-    if status == 401 and request.wants_page:
-        problem = text if code == "wrong_token" else ""
-        await page(send, status, sign_in_page(target or local_target(request.path, request.query), problem), headers)
+    headers = ASK_TOKEN if status == 401 else {}
+    if status == 403 and request.wants_page:
+        await page(send, status, refusal_page(text), headers)
         return
     from app.api.errors import error_body  # loads FastAPI, which no page needs
 

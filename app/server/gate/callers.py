@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class Caller:
     name: str
     writes: bool = True
     key: str = ""
+    until: float = math.inf  # Unix seconds
 
 
 class Callers:
@@ -72,7 +74,7 @@ class Callers:
     async def still(self, caller: Caller) -> bool:
         """Whether somebody who was let in may stay. Raises StoreError where the users cannot be read."""
         if not caller.key:
-            return True
+            return time.time() < caller.until
         user = (await self._active()).get(caller.name)
         return user is not None and user.hash == caller.key
 

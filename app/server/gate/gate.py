@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.server.gate import answers
 from app.server.gate.attempts import Attempts
 from app.server.gate.callers import Caller, Callers, Tokens
+from app.server.gate.oidc import PATHS, SIGN_OUT, Identity, Oidc
 from app.server.gate.request import LOGIN, LOGOUT, Request, without_port
-from app.server.gate.signin import go_on_page, local_target
+from app.server.gate.signin import go_on_page, local_target, sign_in_page
 from app.server.headers import encoded, page_headers
 from app.server.ports import is_ip
 from app.visitor import ANYBODY, HEADER, to_header
@@ -27,7 +28,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/_stcore/health"})
 class Gate:
     """ASGI middleware. Without a token it still refuses unknown hosts and other origins, and adds the headers.
 
-    `tokens` reads the access tokens of users.
+    `tokens` reads the access tokens of users, `oidc` knows providers that sign them in.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Gate:
         token: str | None,
         hosts: Iterable[str],
         tokens: Tokens = tuple,
+        oidc: Oidc | None = None,
         any_ip: bool = False,
         open_metrics: bool = False,
     ) -> None:
         self._app = app
         self._open = OPEN_PATHS | {"/metrics"} if open_metrics else OPEN_PATHS
         self._callers = Callers(token, tokens)
+        self._oidc = oidc
         self._hosts = frozenset(hosts)
         self._any_ip = any_ip
         self._headers = encoded(page_headers())
@@ -78,8 +81,20 @@ class Gate:
             request.cookies.get(request.cookie_name, "")
         ):
             await self._signed(request, caller, receive, send)
+        elif self._oidc and request.method == "GET" and request.path in PATHS:
+            await self._signed(request, Caller(ANYBODY, writes=False), receive, send)
+        elif identity := self._oidc and self._oidc.identity(request.cookies):
+            await self._identified(request, identity, receive, send)
         else:
             await self._stranger(request, receive, send)
+
+    async def _identified(self, request: Request, identity: Identity, receive: Receive, send: Send) -> None:
+        if request.path == LOGOUT and not request.written_elsewhere:
+            await answers.page(send, 200, go_on_page(SIGN_OUT), {})
+        elif identity.caller is None:
+            await answers.refuse(request, send, 403, "not_allowed", answers.NO_ROLE.format(identity.name))
+        else:
+            await self._signed(request, identity.caller, receive, send)
 
     async def _signed(self, request: Request, caller: Caller, receive: Receive, send: Send) -> None:
         if request.written_elsewhere:
@@ -94,10 +109,12 @@ class Gate:
     async def _stranger(self, request: Request, receive: Receive, send: Send) -> None:
         if request.path == LOGIN and request.method == "POST":
             await self._sign_in(request, receive, send)
+        elif target := self._oidc and self._oidc.start(request.path.removeprefix(f"{LOGIN}/")):
+            await answers.page(send, 200, go_on_page(target), {})
         elif request.bearer:
             await self._wrong(request, send)
         elif (given := request.token) is None:
-            await answers.refuse(request, send, 401, "token_required", answers.TOKEN_REQUIRED)
+            await self._refuse_unsigned(request, send, "token_required", answers.TOKEN_REQUIRED)
         elif (caller := await self._callers.by_token(given)) is None:
             await self._wrong(request, send)
         elif request.api:
@@ -139,7 +156,19 @@ class Gate:
     async def _wrong(self, request: Request, send: Send, target: str | None = None) -> None:
         """Refuse a wrong token: logged with the address, and the later the more there were."""
         await self._attempts.wrong(request.client)
-        await answers.refuse(request, send, 401, "wrong_token", answers.WRONG_TOKEN, target)
+        await self._refuse_unsigned(request, send, "wrong_token", answers.WRONG_TOKEN, target)
+
+    async def _refuse_unsigned(
+        self, request: Request, send: Send, code: str, text: str, target: str | None = None
+    ) -> None:
+        """A sign-in page for a browser, words for a program."""
+        if not (request.method and request.wants_page):
+            await answers.refuse(request, send, 401, code, text)
+            return
+        problem = text if code == "wrong_token" else ""
+        providers = self._oidc.providers if self._oidc else {}
+        page = sign_in_page(target or local_target(request.path, request.query), problem, providers)
+        await answers.page(send, 401, page, answers.ASK_TOKEN)
 
     async def _welcome(self, request: Request, caller: Caller, send: Send, target: str) -> None:
         self._attempts.right(request.client)

@@ -11,6 +11,7 @@ from app.server.ports import is_any
 from tunixrt_core.settings import Settings
 
 LOGIN, LOGOUT = "/login", "/logout"
+SIGN_OUT = frozenset({LOGOUT, "/auth/logout"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -49,7 +50,7 @@ class Request:
     @property
     def written_elsewhere(self) -> bool:
         """A change requested by another site's page: the browser adds the cookie by itself, so it proves nothing."""
-        return (self.method not in _SAFE or self.path == LOGOUT) and not (
+        return (self.method not in _SAFE or self.path in SIGN_OUT) and not (
             self.same_origin and self.headers.get("sec-fetch-site", "none") in {"same-origin", "none"}
         )
 
