@@ -96,19 +96,19 @@ LIGHT = HEAVY | LOOPS
 BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt --help": (196, 9, LIGHT | {"sqlalchemy", "pydantic"}),
     # typer reads options with pydantic
-    "tunixrt runs list": (221, 71, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt evals list": (226, 76, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt models list": (198, 47, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt traces list": (255, 101, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
-    "tunixrt dataset list": (316, 146, LIGHT | {"sqlalchemy", "rapidfuzz"}),
-    "tunixrt_core.pipeline.pipeline": (68, 53, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
+    "tunixrt runs list": (227, 77, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt evals list": (231, 81, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt models list": (200, 49, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt traces list": (257, 106, LIGHT | {"sqlalchemy", "rapidfuzz", "yaml"}),
+    "tunixrt dataset list": (321, 151, LIGHT | {"sqlalchemy", "rapidfuzz"}),
+    "tunixrt_core.pipeline.pipeline": (69, 54, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # a script that only reads and writes traces pays for no manifest
     "tunixrt_core.store.store": (15, 13, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # sqlalchemy loads asyncio
     "tunixrt_core.store.traces.traces": (171, 62, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (3, 3, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
-    "app.server.server": (654, 75, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+    "app.server.server": (658, 83, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
 }
 _COUNT = """
 import contextlib, json, os, sys

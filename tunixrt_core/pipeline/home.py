@@ -226,20 +226,17 @@ class Home:
         return health
 
     def look_through(self) -> list[Finding]:
-        """Problems of the home's files and runs. Reads every file of every run but checkpoints."""
+        """Problems of the home's files and runs, active ones left out. Reads every file of a run but checkpoints."""
         return self._look_through(repair=False)
 
     def _look_through(self, *, repair: bool) -> list[Finding]:
-        """Active runs are left alone."""
         from tunixrt_core.home.repair import look_through
 
-        runs: list[Run] = []
-        after: str | None = None
-        while True:
-            page = self._registry.page(limit=MAX_PAGE, after=after)
+        page = self._registry.page(limit=MAX_PAGE, after=None)
+        runs = list(page.items)
+        while page.next is not None:
+            page = self._registry.page(limit=MAX_PAGE, after=page.next)
             runs += page.items
-            if (after := page.next) is None:
-                break
         return look_through(self._settings, runs, self._registry.move_aside, repair=repair)
 
     def repair(self) -> list[Finding]:
