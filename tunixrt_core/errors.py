@@ -12,6 +12,7 @@
     │   ├── InvalidSlice      the name of a TPU slice
     │   └── RequestReused     a request id that stands for another request
     ├── NotFound              nothing has that name
+    ├── NotAllowed            the user has no right to do it
     ├── Conflict              not in the present state
     │   ├── Stopped           the work was stopped by its user
     │   ├── BaseChanged       a run's base model is another one than it was trained on
@@ -138,6 +139,12 @@ class NotFound(TunixRTError):
         super().__init__(
             f"There is no {kind} {name!r}.{' ' + hint if hint else ''}", details={"kind": kind, "name": name}
         )
+
+
+class NotAllowed(TunixRTError):
+    """Who asks may only read, or has lost the right to do anything."""
+
+    code = "not_allowed"
 
 
 class Conflict(TunixRTError):

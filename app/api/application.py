@@ -12,6 +12,7 @@ from app.api.docs_page import docs_page
 from app.api.errors import add_error_handlers
 from app.api.limits import BodyLimit
 from app.api.routes import (
+    audit,
     builds,
     datasets,
     diagnostics,
@@ -78,6 +79,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
         playground,
         places,
         diagnostics,
+        audit,
     ):
         api.include_router(part.router)
 

@@ -18,6 +18,7 @@ from tunixrt_core.util.files.space import unwritable
 STATUS: dict[type[errors.TunixRTError], int] = {
     errors.InvalidInput: 422,
     errors.InvalidSettings: 500,
+    errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.ShuttingDown: 503,

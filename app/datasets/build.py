@@ -62,7 +62,7 @@ def show_build(build_id: str) -> None:
         builds = get_pipeline().datasets.builds
         st.fragment(follow, run_every=TICK)(builds, build_id, _show_progress)
         if st.button("Stop build", icon=":material/stop_circle:", key="stop-build"):
-            builds.stop(build_id)
+            get_pipeline().datasets.stop_build(build_id)
 
 
 def _show_progress(build: Task[DatasetVersion]) -> None:

@@ -152,4 +152,4 @@ def begin(kind: ImportKind, ready: Ready) -> Task[FileRead]:
     """Read the whole file in the background, once even if the button is clicked twice."""
     given, words = ready.given, ready.words
     key = (given.name, str(given.stamp), str(sorted(words.items(), key=str)))
-    return get_pipeline().traces.imports.begin(kind, given.opened(), key=key, name=given.name, **words)
+    return get_pipeline().traces.begin(kind, given.opened(), key=key, name=given.name, **words)

@@ -162,7 +162,8 @@ def _show_progress(task: Task[FileRead], key: str = "import") -> None:
 
 
 def _stop(task_id: str) -> None:
-    get_pipeline().traces.imports.stop(task_id)
+    with error_boundary():
+        get_pipeline().traces.stop_import(task_id)
 
 
 def progress_words(task: Task[FileRead]) -> str:

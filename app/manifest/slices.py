@@ -77,4 +77,4 @@ def _show_progress(task: Task[SliceReport]) -> None:
     left = f", about {duration(task.seconds_left)} left" if task.seconds_left else ""
     st.progress(task.share, text=f"{(task.phase or 'waiting').capitalize()}{left}")
     if st.button("Stop", icon=":material/stop:", key="stop-slice"):
-        get_pipeline().manifests.slices.tasks.stop(task.id)
+        get_pipeline().manifests.stop_slice_report(task.id)

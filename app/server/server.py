@@ -19,16 +19,20 @@ from app import state
 from app.api.deferred import DeferredApi
 from app.operators.requests import Counted, Requests
 from app.operators.routes import monitor_routes
-from app.server.access import access_token
 from app.server.chunks import KeptChunks
-from app.server.gate import Gate, known_hosts
+from app.server.gate.access import access_token
+from app.server.gate.gate import Gate
+from app.server.gate.oidc import oidc_of
+from app.server.gate.request import known_hosts
 from app.server.headers import page_headers
 from app.server.index_page import page_routes
 from app.server.ports import in_url
 from app.server.shutdown import end_open_responses, exit_within, outlive_terminal
 from app.server.theme_message import send_theme_from_memory
+from app.visitor import visitor
 from tunixrt_core.pipeline.pipeline import open_pipeline
 from tunixrt_core.settings import Settings
+from tunixrt_core.util.actors import find_actors_by
 
 HERE = Path(__file__).resolve().parents[1]  # folder of the entry script, its theme and static files
 STUCK_SECONDS = 5.0  # that the process waits for threads that are stuck, such as in a network folder
@@ -44,6 +48,8 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
     Its pages and its API use `app.state.get_pipeline()`. Raises OutputError if the access token cannot be written.
     """
     token = access_token(settings) if auth else None
+    oidc, secrets = oidc_of(settings, token) if token else (None, {})
+    find_actors_by(visitor)
     requests = Requests()
     return App(
         HERE / "main.py",
@@ -61,12 +67,15 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
                 Gate,
                 token=token,
                 hosts=known_hosts(settings),
+                oidc=oidc,
+                tokens=lambda: state.get_pipeline().users.all(),
                 any_ip=token is not None,
                 open_metrics=settings.metrics == "open",
             ),
             Middleware(KeptChunks),
         ],
         exception_handlers={Exception: _internal_error},
+        secrets=secrets,
         lifespan=_lifespan(lambda: on_start(address(settings, token))),
     )
 

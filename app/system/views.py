@@ -98,7 +98,7 @@ def show_check() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if task and not task.over:
                 if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
-                    rt.home.upkeep.stop(task.id)
+                    rt.home.stop_check(task.id)
             elif st.button("Check the database", icon=":material/fact_check:", key="start-check"):
                 rt.home.start_check()
                 st.rerun()

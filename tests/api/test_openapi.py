@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from app import state
 from app.api.application import build_api
-from app.server.gate import Gate
+from app.server.gate.gate import Gate
 from tests.api.conftest import trace
 from tests.conftest import examples
 from tests.helpers.fakes import FakeBackend
@@ -121,6 +121,8 @@ def test_every_address_of_the_issue_is_published() -> None:
         "/datasets/{name}/{version}/export.{file_type}": ["get"],
         "/datasets/{name}/{version}/card.md": ["get"],
         "/diagnostics": ["get"],
+        "/me": ["get"],
+        "/audit": ["get"],
         "/preflight": ["post"],
         "/dry-runs": ["post"],
         "/dry-runs/{id}": ["get"],

@@ -387,7 +387,7 @@ class AnyOrder(RuleBasedStateMachine):
                 assert {address: api.get(address).status_code for address in wanted} == wanted
         finally:
             state.set_pipeline(None)
-        assert all(each.done for each in self.rt.home.look_through(repair=True))
+        assert all(each.done for each in self.rt.home.repair())
         assert self.rt.home.look_through() == []
         assert not [path for path in self.home.rglob("*.tmp") if "checkpoints" not in path.parts]
 

@@ -198,7 +198,7 @@ def check(home: Path, application: FastAPI) -> None:
         for run in listed.values():
             if run["status"] == "broken":
                 assert str(home) in run["message"], "the file is named"
-        repaired = rt.home.look_through(repair=True)
+        repaired = rt.home.repair()
         assert all(each.done for each in repaired), [each for each in repaired if not each.done]
         assert all(run.status != "broken" for run in rt.runs.page(limit=50).items)
         assert not [each for each in rt.home.look_through() if each.run]

@@ -16,6 +16,7 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from tests.conftest import COMPILED, REPOSITORY
+from tunixrt_core.util import actors
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
@@ -91,6 +92,7 @@ def _process(environ: dict[str, str]) -> Iterator[None]:
     before = {name: getattr(sys, name) for name in names}
     variables, folder, root = dict(os.environ), Path.cwd(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    found_by = actors._find
     caught = {number: signal.getsignal(number) for number in SIGNALS}
     # JAX looks at them once, for all tests of this process
     kept = {name: value for name, value in variables.items() if name in ("XLA_FLAGS", COMPILED)}
@@ -104,6 +106,7 @@ def _process(environ: dict[str, str]) -> Iterator[None]:
         for name, value in before.items():
             setattr(sys, name, value)
         _replace_variables(variables)
+        actors.find_actors_by(found_by)
         os.chdir(folder)
         root.handlers[:] = handlers
         root.setLevel(level)

@@ -57,10 +57,14 @@ def free_port() -> int:
 
 
 def start_server(
-    home: Path, *options: str, program: Sequence[str] = ("-m", "app"), packages: Path | None = None
+    home: Path,
+    *options: str,
+    program: Sequence[str] = ("-m", "app"),
+    packages: Path | None = None,
+    port: int | None = None,
 ) -> Server:
     """Start it and wait until it is healthy. `program` is what Python runs: of the checkout, or of `packages`."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, *program, "--port", str(port), "--home", str(home), *options]
     environ = {**os.environ, "PYTHONPATH": str(packages)} if packages else None
     home.parent.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def test_a_broken_run_names_its_file_and_is_repaired(rt: Pipeline, how: str) -> 
             use("r-0001")
     (found,) = rt.home.look_through()
     assert (found.run, found.done) == ("r-0001", False)
-    (found,) = rt.home.look_through(repair=True)
+    (found,) = rt.home.repair()
     assert found.done
     after = rt.runs.get("r-0001")
     assert (after.status, after.manifest, after.started_at) == ("succeeded", before.manifest, before.started_at)
@@ -112,7 +112,7 @@ def test_a_run_without_a_row_whose_manifest_cannot_be_read_is_listed_and_moved_a
     new.manifest_file.write_text("- a list")
     rt.registry.recover()
     assert rt.runs.get("r-0007").status is RunStatus.BROKEN
-    assert [found.fix for found in rt.home.look_through(repair=True)] == ["move the run aside"]
+    assert [found.fix for found in rt.home.repair()] == ["move the run aside"]
     assert not new.path.exists()
 
 
@@ -122,7 +122,7 @@ def test_lines_that_can_be_read_are_kept_and_the_file_as_it_was_is_aside(rt: Pip
     metrics.write_bytes(b"\xff\xfe\n" + whole + b'{"kind":"train","train_step":"x"}\n')
     assert rt.runs.get("r-0001").status == "succeeded", "a bad line does not break a run"
     assert len(rt.runs.metrics("r-0001")[0]) == whole.count(b"\n")
-    (found,) = rt.home.look_through(repair=True)
+    (found,) = rt.home.repair()
     assert found.path == metrics
     assert found.reason == f"2 of {whole.count(bytes([10])) + 2} lines cannot be read"
     assert metrics.read_bytes() == whole
@@ -134,7 +134,7 @@ def test_tags_and_notes_that_cannot_be_read_are_moved_aside(rt: Pipeline, conten
     file = folder(rt).annotations_file
     file.write_text(content)
     assert rt.runs.get("r-0001").status == "succeeded"
-    (found,) = rt.home.look_through(repair=True)
+    (found,) = rt.home.repair()
     assert (found.path, found.run, found.done) == (file, "r-0001", True)
     assert aside(rt) == ["annotations.json"]
     assert rt.home.look_through() == []
@@ -149,7 +149,7 @@ def test_an_evaluation_that_lost_its_state_is_finished_again_after_a_repair(
     assert rt.queue.wait(30)
     before = rt.evaluations.get(before.id).record
     break_it(EvalDir.of(before).state_file)
-    rt.home.look_through(repair=True)
+    rt.home.repair()
     assert rt.home.look_through() == []
     after = rt.evaluations.get(before.id).record
     assert (after.status, after.metrics) == (RunStatus.SUCCEEDED, before.metrics)
@@ -169,7 +169,7 @@ def test_the_homes_own_files_and_permissions_are_looked_at(rt: Pipeline) -> None
     home.token_file.chmod(0o600)
     (home.home / ".check.json.999999999.tmp").touch()
     home.home.chmod(0o755)
-    found = {each.path.name: each for each in rt.home.look_through(repair=True)}
+    found = {each.path.name: each for each in rt.home.repair()}
     assert all(each.done for each in found.values())
     assert set(found) == {"seen.json", "eval-sets", "token", ".check.json.999999999.tmp", "home"}
     assert home.home.stat().st_mode & 0o777 == 0o700

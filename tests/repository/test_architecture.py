@@ -178,7 +178,6 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/jobs/queue.py",
         "tunixrt_core/jobs/ray_cluster/worker.py",
         "app/ui/boundary.py",
-        "app/server/gate.py",
         # a template that came with a model, in a process of its own
         "tunixrt_core/tunix_backend/data/template_worker.py",
         # orbax and tokenizers raise Exception itself for files that they cannot read

@@ -113,7 +113,7 @@ def check_home(
 ) -> None:
     """Check the files of a home and of its runs. Exits with 1 if a problem is left."""
     with open_home(home) as rt:
-        found = rt.home.look_through(repair=repair)
+        found = rt.home.repair() if repair else rt.home.look_through()
     left = [each for each in found if not each.done]
     if as_json:
         print_json({"findings": found, "left": len(left)})

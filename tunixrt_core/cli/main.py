@@ -10,6 +10,7 @@ from tunixrt_core import __version__
 from tunixrt_core.cli.lazy import Entry, lazy_group
 from tunixrt_core.cli.output import standard_output
 from tunixrt_core.errors import TunixRTError
+from tunixrt_core.util.actors import Actor, find_actors_by, system_user
 
 _HERE = "tunixrt_core.cli"
 COMMANDS = {
@@ -55,6 +56,12 @@ COMMANDS = {
         f"{_HERE}.doctor:doctor_app",
         "Check this machine: versions, device, home, database. Exits with 1 if something required is missing.",
     ),
+    "users": Entry(
+        f"{_HERE}.users:users_app", "Make, list and revoke access tokens of users, to read only or to write."
+    ),
+    "audit": Entry(
+        f"{_HERE}.audit:audit", "Show who started, stopped, deleted, imported or exported what, the newest first."
+    ),
     "demo": Entry(
         f"{_HERE}.demo:demo",
         "Fill a home of its own with two real runs of the bundled example, to look at in the dashboard.",
@@ -70,6 +77,7 @@ app = typer.Typer(cls=lazy_group(COMMANDS), no_args_is_help=True, pretty_excepti
 
 def main() -> None:
     """Entry point: errors become a sentence and exit code 1, or 75 if a retry can succeed."""
+    find_actors_by(lambda: Actor(system_user(), "command"))
     with standard_output():
         try:
             app(prog_name="tunixrt")

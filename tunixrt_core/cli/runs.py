@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tunixrt_core.cli.accelerator import Wait
-from tunixrt_core.cli.common import Home, Limit, RunId, RunName, fail, open_home, run_folder, settings_of
+from tunixrt_core.cli.common import Home, Limit, RunId, RunName, open_home, run_folder, settings_of
 from tunixrt_core.cli.exit_codes import ExitCode
 from tunixrt_core.cli.lazy import Entry, lazy_group
 from tunixrt_core.cli.output import AsJson, print_json
@@ -18,7 +18,7 @@ from tunixrt_core.cli.show import runs as terminal_run
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import err, out
 from tunixrt_core.errors import BrokenFile
-from tunixrt_core.pipeline.runs import ask_to_save
+from tunixrt_core.pipeline.asking import Asking
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.health import problems_of
 from tunixrt_core.runs.metrics import Alert, to_dict
@@ -170,9 +170,7 @@ def runs_aside(run: RunId, as_json: AsJson = False, home: Home = None) -> None:
 def runs_stop(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run in any process to stop; it keeps its last checkpoint."""
     folder = run_folder(run, settings_of(home))
-    if (state := folder.state()).status.over:
-        fail(f"{run} is over ({state.status}); there is nothing to stop.")
-    folder.stop_file.touch()
+    Asking(settings_of(home)).stop(folder)
     _asked(folder, "stop", f"{run} was asked to stop; it ends after the current train step.", as_json)
 
 
@@ -180,7 +178,7 @@ def runs_stop(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
 def runs_save(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
     """Ask a run in any process to save a checkpoint now and continue."""
     folder = run_folder(run, settings_of(home))
-    ask_to_save(run, folder)
+    Asking(settings_of(home)).save(folder)
     _asked(folder, "save", f"{run} was asked to save a checkpoint after the current train step.", as_json)
 
 

@@ -34,6 +34,12 @@ def serve(
     log: Annotated[str | None, _option("TUNIXRT_LOG")] = None,
     metrics: Annotated[str | None, _option("TUNIXRT_METRICS")] = None,
     executor: Annotated[str | None, _option("TUNIXRT_EXECUTOR")] = None,
+    url: Annotated[str | None, _option("TUNIXRT_URL")] = None,
+    oidc_issuer: Annotated[str | None, _option("TUNIXRT_OIDC_ISSUER")] = None,
+    oidc_client_id: Annotated[str | None, _option("TUNIXRT_OIDC_CLIENT_ID")] = None,
+    oidc_client_secret: Annotated[str | None, _option("TUNIXRT_OIDC_CLIENT_SECRET")] = None,
+    oidc_read: Annotated[list[str] | None, _option("TUNIXRT_OIDC_READ")] = None,
+    oidc_write: Annotated[list[str] | None, _option("TUNIXRT_OIDC_WRITE")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help=NO_AUTH_HELP)] = False,
 ) -> None:
     """Start the dashboard and its JSON API on one port. An option overrides its environment variable.
@@ -54,6 +60,12 @@ def serve(
         "TUNIXRT_LOG": log,
         "TUNIXRT_METRICS": metrics,
         "TUNIXRT_EXECUTOR": executor,
+        "TUNIXRT_URL": url,
+        "TUNIXRT_OIDC_ISSUER": oidc_issuer,
+        "TUNIXRT_OIDC_CLIENT_ID": oidc_client_id,
+        "TUNIXRT_OIDC_CLIENT_SECRET": oidc_client_secret,
+        "TUNIXRT_OIDC_READ": oidc_read or None,
+        "TUNIXRT_OIDC_WRITE": oidc_write or None,
     }
     # `app` and `pages` are names that others use too: only this process finds them
     sys.path.insert(0, str(dashboard_folder()))

@@ -57,7 +57,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/\"']*@"), rf"\1{REMOVED}@"),
     (
         re.compile(
-            r"\b(?:hf_|api_org_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abprs]-|wandb_v1_|npm_|pypi-|AKIA|ASIA|AIza|ya29\.|eyJ)"
+            r"\b(?:trt_|hf_|api_org_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abprs]-|wandb_v1_|npm_|pypi-|AKIA|ASIA|AIza|ya29\.|eyJ)"
             r"[A-Za-z0-9][A-Za-z0-9._-]{11,}"
         ),
         REMOVED,
@@ -113,6 +113,7 @@ def names_secret(name: str) -> bool:
 def known_secrets(settings: Settings, environ: Mapping[str, str]) -> set[str]:
     """The secrets of this server: its token, given or kept, the database's password, and those of the environment."""
     found = {settings.token or "", settings.webhook or "", _kept_token(settings), _password(settings.database_url)}
+    found.add(settings.oidc_client_secret or "")
     found |= {_password(value) for value in environ.values() if "://" in value}
     # in the environment any KEY is one
     found |= {

@@ -113,6 +113,10 @@ class Datasets:
             find=lambda kept: self.builds.find(kept["build"]) if kept["process"] == this_owner() else None,
         )
 
+    def stop_build(self, task_id: str) -> Task[DatasetVersion]:
+        """Stop a build in the background; no version is stored. Raises NotFound."""
+        return self.builds.stop(task_id)
+
     def _candidates(self, spec: DatasetSpec) -> Iterator[Candidate]:
         return self._store.traces.select(TraceQuery(**spec.filters()))
 

@@ -16,12 +16,14 @@ from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation, plan_eva
 from tunixrt_core.evaluation.questions.execution import AskedRun, LoadedModels, OnPhase, execute_question
 from tunixrt_core.evaluation.questions.question import Answered, Question
 from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.home.audit import AuditLog
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.kinds.model_exports import execute_export
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
+from tunixrt_core.pipeline.acts import Acts
 from tunixrt_core.pipeline.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.folder import RunDir
@@ -64,6 +66,7 @@ class Foreground:
         self._settings = settings
         self._backend = TunixBackend(settings.models_dir, settings.compiled_dir)
         self.slices = SliceReports(settings.models_dir, settings.slices_dir)
+        Acts(AuditLog(settings.audit_dir)).guard("foreground", self)
 
     def require(self) -> None:
         """Raises TunixMissing where training is not possible on this machine."""

@@ -225,25 +225,31 @@ class Home:
         write_json(self._settings.check_file, found)
         return health
 
-    def look_through(self, *, repair: bool = False) -> list[Finding]:
-        """Problems of the home's files and runs; with `repair`, each is repaired or moved aside if that is possible.
+    def look_through(self) -> list[Finding]:
+        """Problems of the home's files and runs, active ones left out. Reads every file of a run but checkpoints."""
+        return self._look_through(repair=False)
 
-        Reads every file of every run but checkpoints. Active runs are left alone.
-        """
+    def _look_through(self, *, repair: bool) -> list[Finding]:
         from tunixrt_core.home.repair import look_through
 
-        runs: list[Run] = []
-        after: str | None = None
-        while True:
-            page = self._registry.page(limit=MAX_PAGE, after=after)
+        page = self._registry.page(limit=MAX_PAGE, after=None)
+        runs = list(page.items)
+        while page.next is not None:
+            page = self._registry.page(limit=MAX_PAGE, after=page.next)
             runs += page.items
-            if (after := page.next) is None:
-                break
         return look_through(self._settings, runs, self._registry.move_aside, repair=repair)
+
+    def repair(self) -> list[Finding]:
+        """As `look_through`, and repair each problem, or move it aside, if that is possible."""
+        return self._look_through(repair=True)
 
     def start_check(self) -> Task[None]:
         """Check the database in the background; a check that runs already is returned."""
         return self.upkeep.start(self._check, key=CHECK)
+
+    def stop_check(self, task_id: str) -> None:
+        """Stop a check of the database in the background. Raises NotFound."""
+        self.upkeep.stop(task_id)
 
     def _check(self, on_progress: Progress, stop: threading.Event) -> None:
         self.check_store(on_progress, stop)

@@ -163,6 +163,10 @@ class Manifests:
         check_places(manifest, self._settings)
         return self.slices.start(manifest, name, kinds)
 
+    def stop_slice_report(self, task_id: str) -> Task[SliceReport]:
+        """Stop the report of a slice. Raises NotFound."""
+        return self.slices.tasks.stop(task_id)
+
 
 def _run_name(model_id: str, dataset: Mapping[str, Any] | None) -> str:
     model = model_id.rstrip("/").rsplit("/", 1)[-1]

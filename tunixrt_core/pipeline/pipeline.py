@@ -29,9 +29,11 @@ from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
+    from tunixrt_core.home.audit import AuditLog
     from tunixrt_core.home.drafts import Drafts
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+    from tunixrt_core.pipeline.acts import Acts
     from tunixrt_core.pipeline.datasets import Datasets
     from tunixrt_core.pipeline.evaluations import Evaluations
     from tunixrt_core.pipeline.exports import Exports
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tunixrt_core.pipeline.queue import AcceleratorQueue
     from tunixrt_core.pipeline.runs import Runs
     from tunixrt_core.pipeline.traces import Traces
+    from tunixrt_core.pipeline.users import Users
     from tunixrt_core.pipeline.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -69,63 +72,69 @@ class Pipeline:
     def traces(self) -> Traces:
         from tunixrt_core.pipeline.traces import Traces
 
-        return Traces(self.store)
+        return self.acts.guard("traces", Traces(self.store))
 
     @made_once
     def datasets(self) -> Datasets:
         from tunixrt_core.pipeline.datasets import Datasets
 
-        return Datasets(self.settings, self.store, self.requests)
+        return self.acts.guard("datasets", Datasets(self.settings, self.store, self.requests))
 
     @made_once
     def exports(self) -> Exports:
         from tunixrt_core.pipeline.exports import Exports
 
-        return Exports(self.settings, self.store, self.datasets)
+        return self.acts.guard("exports", Exports(self.settings, self.store, self.datasets))
 
     @made_once
     def manifests(self) -> Manifests:
+        from tunixrt_core.pipeline.exports import Exports
         from tunixrt_core.pipeline.manifests import Manifests
 
-        return Manifests(self.settings, self.store, self.jobs, self.registry, self.datasets, self.exports)
+        # the rows of a manifest are a file of the home, which nobody has asked for
+        exports = Exports(self.settings, self.store, self.datasets)
+        made = Manifests(self.settings, self.store, self.jobs, self.registry, self.datasets, exports)
+        return self.acts.guard("manifests", made)
 
     @made_once
     def runs(self) -> Runs:
         from tunixrt_core.pipeline.runs import Runs
 
-        return Runs(self.settings, self.store, self.jobs, self.registry, self.requests, self._starting)
+        made = Runs(self.settings, self.store, self.jobs, self.registry, self.requests, self._starting)
+        return self.acts.guard("runs", made)
 
     @made_once
     def queue(self) -> AcceleratorQueue:
         from tunixrt_core.pipeline.queue import AcceleratorQueue
 
-        return AcceleratorQueue(self.jobs)
+        return self.acts.guard("queue", AcceleratorQueue(self.jobs))
 
     @made_once
     def model_exports(self) -> ModelExports:
         from tunixrt_core.pipeline.model_exports import ModelExports
 
-        return ModelExports(self.jobs, self.registry, self.requests)
+        return self.acts.guard("model_exports", ModelExports(self.jobs, self.registry, self.requests))
 
     @made_once
     def evaluations(self) -> Evaluations:
         from tunixrt_core.pipeline.evaluations import Evaluations
 
-        return Evaluations(
+        made = Evaluations(
             self.settings, self.store, self.jobs, self.registry, self.requests, self._starting, self.traces
         )
+        return self.acts.guard("evaluations", made)
 
     @made_once
     def playground(self) -> Playground:
         from tunixrt_core.pipeline.playground import Playground
 
-        return Playground(self.store, self.jobs, self.registry)
+        return self.acts.guard("playground", Playground(self.store, self.jobs, self.registry))
 
     @made_once
     def home(self) -> Home:
         from tunixrt_core.pipeline.home import Home
 
-        return Home(self.settings, self.store, self.jobs, self.registry)
+        return self.acts.guard("home", Home(self.settings, self.store, self.jobs, self.registry))
 
     @made_once
     def watch(self) -> Watch:
@@ -133,7 +142,25 @@ class Pipeline:
 
         return Watch(self.settings, self.store, self.queue, self.home)
 
+    @made_once
+    def users(self) -> Users:
+        from tunixrt_core.pipeline.users import Users
+
+        return self.acts.guard("users", Users(self.store))
+
     # --- what the namespaces share -----------------------------------------------------------------------------------
+
+    @made_once
+    def audit(self) -> AuditLog:
+        from tunixrt_core.home.audit import AuditLog
+
+        return AuditLog(self.settings.audit_dir)
+
+    @made_once
+    def acts(self) -> Acts:
+        from tunixrt_core.pipeline.acts import Acts
+
+        return Acts(self.audit)
 
     @made_once
     def requests(self) -> Requests:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import BrokenFile, Conflict
+from tunixrt_core.pipeline.asking import ask_to_save
 from tunixrt_core.runs.annotations import Annotations
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import Metric, SampleAnswer
-from tunixrt_core.runs.record import Run, RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState
 from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
@@ -289,11 +290,3 @@ class Runs:
         return RunsCompared(
             runs, tuple(side_by_side(manifests)), tuple(summarise(RunDir(Path(run.directory))) for run in runs)
         )
-
-
-def ask_to_save(name: str, folder: RunDir) -> None:
-    """Create the file that requests a checkpoint. Raises Conflict if the run does not train."""
-    status = folder.state().status
-    if status.over or status in (RunStatus.QUEUED, RunStatus.STOPPING):
-        raise Conflict(f"{name} is {status}; a checkpoint can be saved while it trains.")
-    folder.save_file.touch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from tunixrt_core.ingest.options import Reading
     from tunixrt_core.ingest.progress import OnProgress, RejectsTo
     from tunixrt_core.ingest.report import Diagnosis, ImportReport, Preview, Read, Warnings
-    from tunixrt_core.jobs.imports import Imports
+    from tunixrt_core.jobs.imports import FileRead, ImportKind, Imports, Source
     from tunixrt_core.store.store import Store
     from tunixrt_core.traces.diff import TraceDiff
     from tunixrt_core.traces.scores import GivenScore, ScoredTrace, ScoreKind
     from tunixrt_core.traces.trace import Trace
+    from tunixrt_core.util.tasks import Task
 
 _ALL = TraceQuery()
 
@@ -38,6 +39,16 @@ class Traces:
         from tunixrt_core.jobs.imports import Imports
 
         return Imports(self.ingest, self.diagnose)
+
+    def begin(
+        self, kind: ImportKind, source: Source, *, key: Hashable = None, **words: Unpack[Reading]
+    ) -> Task[FileRead]:
+        """Import a file in the background, or check it; see `Imports.begin`."""
+        return self.imports.begin(kind, source, key=key, **words)
+
+    def stop_import(self, task_id: str) -> Task[FileRead]:
+        """Stop an import, or a check, in the background; its traces are not stored. Raises NotFound."""
+        return self.imports.stop(task_id)
 
     def close(self, seconds: float) -> None:
         """Stop imports in the background, and wait for them at most `seconds`."""

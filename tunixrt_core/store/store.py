@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tunixrt_core.store.listing import Listing
     from tunixrt_core.store.requests import RequestStore
     from tunixrt_core.store.runs import RunStore
+    from tunixrt_core.store.tokens import TokenStore
     from tunixrt_core.store.traces.counts import CountStore
     from tunixrt_core.store.traces.curation import CurationStore
     from tunixrt_core.store.traces.groups import GroupStore
@@ -30,9 +31,9 @@ def _now() -> datetime:
 
 
 class Store:
-    """Traces, dataset versions, runs, evaluations and request ids of one database. Safe to use from several threads.
+    """Traces, dataset versions, runs, evaluations, request ids and access tokens of one database.
 
-    Each part is imported and made at its first use.
+    Safe to use from several threads. Each part is imported and made at its first use.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -92,6 +93,12 @@ class Store:
         from tunixrt_core.store.requests import RequestStore
 
         return RequestStore(self._database, self._clock)
+
+    @made_once
+    def tokens(self) -> TokenStore:
+        from tunixrt_core.store.tokens import TokenStore
+
+        return TokenStore(self._database, self._clock)
 
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""

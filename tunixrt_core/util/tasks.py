@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import threading
 import time
@@ -108,7 +109,8 @@ class Tasks(Generic[T]):
         task, is_new = self._latest.add(make, unless=lambda t: key is not None and t.key == key and not t.stopping)
         if is_new:
             name = f"tunixrt-{self._kind}-{task.id}"
-            threading.Thread(target=self._run, args=(task, work), name=name, daemon=True).start()
+            context = contextvars.copy_context()  # it acts for who started it
+            threading.Thread(target=context.run, args=(self._run, task, work), name=name, daemon=True).start()
         return task
 
     def get(self, task_id: str) -> Task[T]:

@@ -38,4 +38,4 @@ def one(id: Id, pipeline: Pipe) -> Build:
 @router.post("/{id}/stop")
 def stop(id: Id, pipeline: Pipe) -> Build:
     """Stop a build. It ends between two rows and keeps nothing."""
-    return Build.of(pipeline.datasets.builds.stop(id))
+    return Build.of(pipeline.datasets.stop_build(id))

@@ -114,8 +114,8 @@ def export(
     split: Side = None,
 ) -> JsonlDownload:
     """A version as JSONL, in any export format. Needs no Tunix; always the same bytes."""
-    lines = pipeline.exports.lines(name, version, format, options=options, split=split)
-    return JsonlDownload(lines, pipeline.exports.name(name, version, format, split=split))
+    blocks = pipeline.exports.blocks(name, version, format, options=options, split=split)
+    return JsonlDownload(blocks, pipeline.exports.name(name, version, format, split=split))
 
 
 @router.get("/{name}/{version}/export.json")

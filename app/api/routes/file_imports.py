@@ -30,4 +30,4 @@ def one(id: Id, pipeline: Pipe) -> FileImport:
 @router.post("/{id}/stop")
 def stop(id: Id, pipeline: Pipe) -> FileImport:
     """Stop an import or a check. It ends between two rows and stores nothing."""
-    return FileImport.of(pipeline.traces.imports.stop(id))
+    return FileImport.of(pipeline.traces.stop_import(id))

@@ -43,4 +43,4 @@ def one(id: Id, pipeline: Pipe) -> SliceReportTask:
 @router.post("/{id}/stop")
 def stop(id: Id, pipeline: Pipe) -> SliceReportTask:
     """Stop compiling. Nothing is kept."""
-    return SliceReportTask.of(pipeline.manifests.slices.tasks.stop(id))
+    return SliceReportTask.of(pipeline.manifests.stop_slice_report(id))

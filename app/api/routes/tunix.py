@@ -57,7 +57,7 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
         lines = pipeline.exports.traces(body.trace_ids)
     else:
         assert body.dataset is not None
-        lines = pipeline.exports.lines(body.dataset, body.version)
+        lines = pipeline.exports.blocks(body.dataset, body.version)
     return JsonlDownload(lines, body.name if body.name.endswith(".jsonl") else f"{body.name}.jsonl")
 
 

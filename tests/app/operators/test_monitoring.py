@@ -77,7 +77,7 @@ def test_open_metrics_and_structured_logs_are_settings(tmp_path: Path) -> None:
     finally:
         _, log = server.end()
     told = [json.loads(line) for line in log.splitlines()]
-    assert any(each["logger"] == "app.server.attempts" for each in told), log
+    assert any(each["logger"] == "app.server.gate.attempts" for each in told), log
 
 
 def test_the_figures_of_a_run_that_trains_name_it(tmp_path: Path) -> None:

@@ -269,3 +269,15 @@ requests = Table(
     Column("created_at", UtcTime, nullable=False),
     Index("ix_requests_created_at", "created_at"),
 )
+
+# who may use the server besides the holders of its own token
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_at", UtcTime),
+)

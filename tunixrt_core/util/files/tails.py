@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tunixrt_core.errors import BrokenFile
 from tunixrt_core.util.files.regular import open_regular
 
 _MOST_BYTES = 256 << 10
+_BLOCK = 64 << 10
 
 
 def tail(path: Path, lines: int) -> str:
@@ -28,3 +30,29 @@ def tail(path: Path, lines: int) -> str:
     if found and not found[-1]:
         found.pop()
     return b"\n".join(found[-lines:]).decode(errors="replace")
+
+
+def lines_backwards(path: Path) -> Iterator[bytes]:
+    """The lines of a file from the last to the first, read block by block as they are used; a cut last one is left out.
+
+    None of a file that is missing or cannot be read.
+    """
+    try:
+        handle = open_regular(path)
+    except (OSError, BrokenFile):
+        return
+    with handle:
+        end, rest, ended = os.fstat(handle.fileno()).st_size, b"", False
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            handle.seek(start)
+            text = handle.read(end - start) + rest
+            end, rest = start, b""
+            if not ended:  # what follows the last line end is cut
+                text, line_end, _ = text.rpartition(b"\n")
+                ended = bool(line_end)
+            if ended:
+                rest, *lines = text.split(b"\n")
+                yield from reversed(lines)
+        if ended:
+            yield rest

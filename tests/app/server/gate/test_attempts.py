@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from app.server.attempts import FIRST_DELAY, LONGEST_DELAY, Attempts
+from app.server.gate.attempts import FIRST_DELAY, LONGEST_DELAY, Attempts
 
 
 def test_each_wrong_token_is_a_line_with_its_address(caplog: pytest.LogCaptureFixture) -> None:

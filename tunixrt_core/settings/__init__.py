@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from tunixrt_core.errors import InvalidSettings
-from tunixrt_core.util.files.disks import answers
+from tunixrt_core.settings import variables
 
 LOG_FORMS = ("text", "json")
 METRICS = ("token", "open")
@@ -33,6 +33,12 @@ class Settings:
     log: str = "text"  # of LOG_FORMS
     metrics: str = "token"  # of METRICS
     executor: str | None = None
+    url: str = "http://localhost:8501"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_read: tuple[str, ...] = ()
+    oidc_write: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -42,20 +48,29 @@ class Settings:
         home = Path(environ.get("TUNIXRT_HOME") or "~/.tunixrt").expanduser().absolute()
         if home.exists() and not home.is_dir():
             raise InvalidSettings(f"TUNIXRT_HOME: {home} is a file; name a directory.")
+        port = variables.whole("TUNIXRT_PORT", environ.get("TUNIXRT_PORT"), 8501, 1, 65535)
         return cls(
             home=home,
             database_url=_database_url(environ.get("TUNIXRT_DATABASE_URL"), home),
             host=environ.get("TUNIXRT_HOST") or "127.0.0.1",
-            port=_whole("TUNIXRT_PORT", environ.get("TUNIXRT_PORT"), 8501, 1, 65535),
+            port=port,
             token=_token(environ.get("TUNIXRT_TOKEN")),
-            max_upload_mb=_whole("TUNIXRT_MAX_UPLOAD_MB", environ.get("TUNIXRT_MAX_UPLOAD_MB"), 200, 1, 10_000),
-            log_level=_one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
-            allowed_hosts=_hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
-            allow=_folders(environ.get("TUNIXRT_ALLOW")),
-            webhook=_webhook(environ.get("TUNIXRT_WEBHOOK")),
-            log=_one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
-            metrics=_one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
+            max_upload_mb=variables.whole(
+                "TUNIXRT_MAX_UPLOAD_MB", environ.get("TUNIXRT_MAX_UPLOAD_MB"), 200, 1, 10_000
+            ),
+            log_level=variables.one_of("TUNIXRT_LOG_LEVEL", environ.get("TUNIXRT_LOG_LEVEL"), "INFO", LOG_LEVELS),
+            allowed_hosts=variables.hosts(environ.get("TUNIXRT_ALLOWED_HOSTS")),
+            allow=variables.folders(environ.get("TUNIXRT_ALLOW")),
+            webhook=variables.webhook(environ.get("TUNIXRT_WEBHOOK")),
+            log=variables.one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
+            metrics=variables.one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
             executor=environ.get("TUNIXRT_EXECUTOR") or None,
+            url=variables.server_url("TUNIXRT_URL", environ.get("TUNIXRT_URL")) or f"http://localhost:{port}",
+            oidc_issuer=variables.issuer(environ),
+            oidc_client_id=environ.get("TUNIXRT_OIDC_CLIENT_ID") or None,
+            oidc_client_secret=environ.get("TUNIXRT_OIDC_CLIENT_SECRET") or None,
+            oidc_read=variables.rules(environ.get("TUNIXRT_OIDC_READ")),
+            oidc_write=variables.rules(environ.get("TUNIXRT_OIDC_WRITE")),
         )
 
     @property
@@ -85,6 +100,11 @@ class Settings:
     def server_log(self) -> Path:
         """Log of `python -m app`; its older parts are next to it."""
         return self.home / "logs" / "server.log"
+
+    @property
+    def audit_dir(self) -> Path:
+        """The audit log: who started, stopped or deleted what."""
+        return self.home / "audit"
 
     @property
     def check_file(self) -> Path:
@@ -136,6 +156,12 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_LOG": ("text", "text or json: form of the lines of the log on standard error"),
     "TUNIXRT_METRICS": ("token", "token or open: whether /metrics needs the access token"),
     "TUNIXRT_EXECUTOR": ("this process", "ray://host:port of a Ray cluster that trains, evaluates and exports"),
+    "TUNIXRT_URL": ("http://localhost:<port>", "address of the dashboard as its users write it, for sign-in by OpenID"),
+    "TUNIXRT_OIDC_ISSUER": ("none", "address of the OpenID provider that signs users in"),
+    "TUNIXRT_OIDC_CLIENT_ID": ("none", "client id of this server at the OpenID provider"),
+    "TUNIXRT_OIDC_CLIENT_SECRET": ("none", "client secret of this server at the OpenID provider"),
+    "TUNIXRT_OIDC_READ": ("nobody", "who may read: addresses, @domains, claim=value or *, with commas between them"),
+    "TUNIXRT_OIDC_WRITE": ("nobody", "who may also write, in the same words"),
 }
 
 
@@ -161,6 +187,12 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_LOG": Option("--log", "|".join(LOG_FORMS)),
     "TUNIXRT_METRICS": Option("--metrics", "|".join(METRICS)),
     "TUNIXRT_EXECUTOR": Option("--executor", "URL"),
+    "TUNIXRT_URL": Option("--url", "URL"),
+    "TUNIXRT_OIDC_ISSUER": Option("--oidc-issuer", "URL"),
+    "TUNIXRT_OIDC_CLIENT_ID": Option("--oidc-client-id", "TEXT"),
+    "TUNIXRT_OIDC_CLIENT_SECRET": Option("--oidc-client-secret", "TEXT"),
+    "TUNIXRT_OIDC_READ": Option("--oidc-read", "WHO", repeated=True),
+    "TUNIXRT_OIDC_WRITE": Option("--oidc-write", "WHO", repeated=True),
 }
 
 NO_AUTH_HELP = "require no access token; on a loopback address only"
@@ -171,16 +203,6 @@ def option_help(variable: str) -> str:
     default, meaning = VARIABLES[variable]
     repeated = "; may be repeated" if OPTIONS[variable].repeated else ""
     return f"{meaning}{repeated} ({variable}; default: {default})"
-
-
-def _webhook(value: str | None) -> str | None:
-    if not value:
-        return None
-    found = urlsplit(value)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        # the value may be a secret, so the sentence does not repeat it
-        raise InvalidSettings("TUNIXRT_WEBHOOK: this is no http or https address. Write it with its scheme and host.")
-    return value
 
 
 def _database_url(value: str | None, home: Path) -> str:
@@ -204,35 +226,3 @@ def _token(value: str | None) -> str | None:
 def is_strong_token(value: str) -> bool:
     """Whether a token cannot be guessed, and can travel in an address and in a header."""
     return len(value) >= 16 and value.isascii() and value.isprintable() and " " not in value
-
-
-def _hosts(value: str | None) -> tuple[str, ...]:
-    names = tuple(name.strip().lower() for name in (value or "").split(",") if name.strip())
-    for name in names:
-        if not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-"):
-            raise InvalidSettings(f"TUNIXRT_ALLOWED_HOSTS: {name!r} is not a host name; leave out scheme and port.")
-    return names
-
-
-def _folders(value: str | None) -> tuple[Path, ...]:
-    folders = tuple(Path(part.strip()).expanduser() for part in (value or "").split(",") if part.strip())
-    for folder in folders:
-        # one that does not answer now may do so later; until then no path is in it
-        if not folder.is_absolute() or (answers(folder) and not folder.is_dir()):
-            raise InvalidSettings(f"TUNIXRT_ALLOW: {folder} is not the absolute path of a folder.")
-    return folders
-
-
-def _whole(name: str, value: str | None, default: int, low: int, high: int) -> int:
-    if not value:
-        return default
-    if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
-        raise InvalidSettings(f"{name}: {value!r} is not a whole number from {low} to {high}.")
-    return int(value)
-
-
-def _one_of(name: str, value: str | None, default: str, allowed: tuple[str, ...]) -> str:
-    chosen = next((each for each in allowed if each.lower() == (value or default).lower()), None)
-    if chosen is None:
-        raise InvalidSettings(f"{name}: {value!r} is not one of {', '.join(allowed)}.")
-    return chosen

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlencode
 
 PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -21,25 +23,39 @@ h1 { margin: 0; font-size: 1.5rem; font-weight: 650 }
 p { margin: .25rem 0 1.25rem; color: var(--muted) }
 p[role=alert] { color: var(--wrong) }
 label { display: block; margin-bottom: .375rem; font-weight: 600 }
-input, button { width: 100%; padding: .5rem .75rem; border-radius: 6px; font: inherit }
+.button { display: block; margin-bottom: 1rem; text-align: center; text-decoration: none }
+input, button, .button { width: 100%; padding: .5rem .75rem; border-radius: 6px; font: inherit }
 input { border: 1px solid var(--line); background: var(--page); color: inherit }
-button { margin-top: 1rem; border: 0; background: var(--primary); color: #fff; font-weight: 600; cursor: pointer }
+button { margin-top: 1rem }
+button, .button { border: 0; background: var(--primary); color: #fff; font-weight: 600; cursor: pointer }
 :focus-visible { outline: 2px solid var(--primary); outline-offset: 2px }
 """
 
 
-def sign_in_page(target: str, problem: str = "") -> bytes:
-    """The form for the token, which then opens `target`."""
+def sign_in_page(target: str, problem: str = "", providers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """The form for the token, which then opens `target`. `providers`: others that sign in, by id, with their names."""
     alert = f'<p role="alert">{html.escape(problem)}</p>' if problem else ""
+    others = "".join(
+        f'<a class="button" href="/login/{quote(name)}">Sign in with {html.escape(shown)}</a>'
+        for name, shown in providers.items()
+    )
     return _document(
         "Sign in · Tunix RT",
         f"""<main><h1>Tunix RT</h1>
 <p>Paste the access token. The server printed it when it started; it is also in the file <code>token</code> of its
-home.</p>{alert}
+home.</p>{alert}{others}
 <form method="post" action="/login"><input type="hidden" name="next" value="{html.escape(target)}">
 <label for="token">Access token</label>
 <input id="token" name="token" type="password" autocomplete="off" spellcheck="false" required autofocus>
 <button>Sign in</button></form></main>""",
+    )
+
+
+def refusal_page(text: str) -> bytes:
+    """A refusal in words, with the way out for who is signed in as somebody else."""
+    return _document(
+        "Not allowed · Tunix RT",
+        f'<main><h1>Tunix RT</h1><p role="alert">{html.escape(text)}</p><a href="/logout">Sign out</a></main>',
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.access import access_token
+from app.server.gate.access import access_token
 from tunixrt_core.errors import OutputError
 from tunixrt_core.settings import Settings
 

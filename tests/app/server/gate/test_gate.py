@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from app.server.gate import Gate, known_hosts
+from app.server.gate.gate import Gate
+from app.server.gate.request import known_hosts
 from tunixrt_core.settings import Settings
 
 TOKEN = "a-token-of-this-server"

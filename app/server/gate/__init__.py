@@ -1,0 +1,1 @@
+"""The access gate: who comes in, as whom, and the pages to sign in."""
