@@ -95,7 +95,7 @@ def show_file(kind: str, given: Given | None) -> None:
     why = None if ready else why_not(kind, given)
     show_buttons(kind, "Import upload" if kind == "upload" else "Import file", [ready] if ready else [], why)
     if ready is not None:
-        show_summary(ready.preview, ready.preview.format.replace("_", " "))
+        show_summary(ready.preview, ready.preview.format.replace("_", " "), guessed=ready.guessed)
         show_details(ready.preview)
 
 
@@ -109,7 +109,7 @@ def show_several(given: Sequence[Given]) -> None:
             "upload", f"Import {plural(len(ready), 'file')}", ready, None if ready else why_not("upload", given[0])
         )
         if left and ready:
-            st.caption(f"{plural(left, 'file')} cannot be read as they are and would be left out.")
+            st.caption(f"{plural(left, 'file')} cannot be read yet and would be left out.")
 
 
 def show_one_of_several(given: Given) -> Ready | None:
@@ -124,7 +124,7 @@ def show_one_of_several(given: Given) -> Ready | None:
             if ready is None:
                 blocks.facts(given.name, "Not read", "red", "· left out until it can be read")
             else:
-                show_summary(ready.preview, given.name, f"{given.kind}-")
+                show_summary(ready.preview, given.name, f"{given.kind}-", guessed=ready.guessed)
     return ready
 
 

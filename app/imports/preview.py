@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.imports.files import samples_words
 from app.imports.reports import show_errors, show_notes, show_warnings
 from app.ui import blocks
 from app.ui.boundary import escape_markdown
-from app.ui.components import table
+from app.ui.components import halves, table
 from app.ui.reader import show_reading
 from app.ui.reading import reading_of_trace
 from app.ui.words import plural
@@ -20,12 +21,13 @@ _SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
 _SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
 
 
-def show_summary(preview: Preview, name: str, key: str = "") -> None:
+def show_summary(preview: Preview, name: str, key: str = "", *, guessed: bool = False) -> None:
     """The format under this name, how many rows would be read, and the rejected ones.
 
-    `key` tells the elements from those of another file on the page.
+    `key` tells the elements from those of another file on the page. `guessed`: the page chose the columns.
     """
-    state, tint = _SURE_WORDS[preview.sure], _SURE_TINTS[preview.sure]
+    sure = "low" if guessed else preview.sure
+    state, tint = _SURE_WORDS[sure], _SURE_TINTS[sure]
     blocks.facts(name, state, tint, f"· {preview.container} · {preview.why}")
     sample = "all" if preview.whole else "the first"
     st.caption(
@@ -40,21 +42,21 @@ def show_summary(preview: Preview, name: str, key: str = "") -> None:
 
 def show_details(preview: Preview, key: str = "") -> None:
     """The destination of each column, and the first rows as traces."""
-    table(
-        [
-            {"column": c.name, "field": c.field, "sample": " | ".join(" ".join(s.split()) for s in c.samples) or None}
-            for c in preview.told
-        ],
-        {
-            "column": st.column_config.TextColumn("Column", width=140),
-            "field": st.column_config.TextColumn("Becomes", width=150),
-            "sample": st.column_config.TextColumn("First values"),
-        },
-        key=f"{key}columns",
-        alt="Columns of the file, what each becomes, and its first values.",
-        height="content" if len(preview.told) <= 8 else 340,
-    )
-    show_rows(preview.rows, preview.unit, key)
+    with halves():
+        with st.container(gap="small"):
+            table(
+                [{"column": c.name, "field": c.field, "sample": samples_words(c) or None} for c in preview.told],
+                {
+                    "column": st.column_config.TextColumn("Column", width=130),
+                    "field": st.column_config.TextColumn("Becomes", width=130),
+                    "sample": st.column_config.TextColumn("First values"),
+                },
+                key=f"{key}columns",
+                alt="Columns of the file, what each becomes, and its first values.",
+                height="content" if len(preview.told) <= 8 else 340,
+            )
+        with st.container(gap="small"):
+            show_rows(preview.rows, preview.unit, key)
 
 
 def show_rows(rows: Sequence[PreviewRow], unit: Unit, key: str) -> None:

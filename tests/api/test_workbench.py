@@ -50,7 +50,10 @@ def test_the_table_holds_every_run_and_an_unchanged_one_costs_nothing(api: TestC
 def test_the_newest_runs_have_the_shape_of_their_loss_and_archived_ones_are_left_out(
     api: TestClient, trains: Pipeline, run: str
 ) -> None:
-    append(trains.runs.folder(run), *(TrainMetric(train_step=step, loss=9 / step, learning_rate=1e-4) for step in range(6, 300)))
+    append(
+        trains.runs.folder(run),
+        *(TrainMetric(train_step=step, loss=9 / step, learning_rate=1e-4) for step in range(6, 300)),
+    )
     (told,) = api.get("/runs/recent").json()["runs"]
     assert (told["id"], told["status"], told["dataset"], told["tuned"]) == (run, "succeeded", "mine:1", None)
     assert 30 < len(told["curve"]) <= 60
