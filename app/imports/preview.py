@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.imports.files import samples_words
+from app.imports.files import Ready, samples_words
 from app.imports.reports import show_errors, show_notes, show_warnings
 from app.ui import blocks
 from app.ui.boundary import escape_markdown
@@ -21,18 +21,19 @@ _SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
 _SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
 
 
-def show_summary(preview: Preview, name: str, key: str = "", *, guessed: bool = False) -> None:
+def show_summary(ready: Ready, name: str, key: str = "", *, imported: bool = False) -> None:
     """The format under this name, how many rows would be read, and the rejected ones.
 
-    `key` tells the elements from those of another file on the page. `guessed`: the page chose the columns.
+    `key` tells the elements from those of another file on the page. `imported`: its import has begun.
     """
-    sure = "low" if guessed else preview.sure
+    preview = ready.preview
+    sure, why = ("low", "columns by a guess") if ready.guessed else (preview.sure, preview.why)
     state, tint = _SURE_WORDS[sure], _SURE_TINTS[sure]
-    blocks.facts(name, state, tint, f"· {preview.container} · {preview.why}")
+    blocks.facts(name, state, tint, f"· {preview.container} · {why}")
     sample = "all" if preview.whole else "the first"
     st.caption(
         f"Of {sample} {plural(preview.good + preview.bad, 'row')}, {preview.good:,} would be read and {preview.bad:,} "
-        "rejected. Nothing is stored yet."
+        f"rejected. {'The report above says what was stored.' if imported else 'Nothing is stored yet.'}"
     )
     if preview.rejected:
         show_errors(preview.rejected, preview.bad, key=f"{key}preview-rejected")

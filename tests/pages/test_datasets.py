@@ -51,6 +51,9 @@ def test_the_plan_follows_the_fields_and_freezes_nothing(filled: Pipeline) -> No
     app = open_page("datasets.py", new="1")
     assert "60 traces match, 10% of the prompts held back for evaluation" in words(app)
     app.number_input(key="dataset-limit").set_value(7)
+    app = checked(app.run())
+    assert "limit: " in words(app), "all that match have no limit"
+    app.selectbox(key="dataset-selection").set_value("latest")
     app.selectbox(key="gate-answer").set_value("warn")
     app = checked(app.run())
     assert "60 traces match, at most 7 are taken, 10% of the prompts held back for evaluation, 1 quality gate" in words(

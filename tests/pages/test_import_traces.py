@@ -177,8 +177,9 @@ def test_a_file_of_no_known_format_is_asked_for_its_columns_beginning_with_a_gue
     assert "Map a column to final answer." in words(app)
     assert app.button(key="import-path").disabled
     app.selectbox(key="path-map-antwort").set_value("final_answer")
-    press(checked(app.run()), "import-path")
+    app = press(checked(app.run()), "import-path")
     assert {stored.trace.prompt for stored in rt.traces.page().items} == {"How many?", "How few?"}
+    assert "The report above says what was stored." in words(app)
 
 
 def test_a_column_inside_of_another_can_be_named_by_hand(rt: Pipeline, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_run_under_way_is_told_with_its_device(filled: Pipeline) -> None:
     app = open_page("overview.py")
     held.release()
     text = words(app)
-    assert f"Trains {run.id}, about " in text
+    assert f"Trains {run.name} ({run.id}), about " in text.replace("\\", "")
     assert f"Watch {run.id}" in {button.label for button in app.button} or not is_tunix_available()
 
 
