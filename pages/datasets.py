@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.datasets.build import show_build, show_builder
 from app.datasets.lengths import lengths_of, pick_tokenizer, show_lengths, wait_for_lengths
+from app.datasets.lists import small_list
 from app.datasets.views import (
     scaled,
     show_card,
@@ -21,9 +22,9 @@ from app.datasets.views import (
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.address import kept_in_address
-from app.ui.components import card, empty_state, halves, header, pick_row, table, tiles
+from app.ui.components import card, empty_state, halves, header, tiles
 from app.ui.navigation import go
-from app.ui.words import MISSING, moment, one_line, percent, plural, short_hash, whole
+from app.ui.words import MISSING, day, moment, one_line, percent, plural, short_hash, whole
 from tunixrt_core.datasets.lengths import Lengths
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.traces.rows import SPLITS
@@ -33,35 +34,18 @@ FORMATS = {"tunix_sft": "Tunix SFT", "trace": "Traces", "prompt_completion": "Pr
 
 
 def show_versions(versions: list[DatasetVersion], shown: DatasetVersion) -> None:
+    listed = [
+        {"name": v.name, "version": v.version, "train": v.train_rows, "eval": v.eval_rows, "frozen": day(v.created_at)}
+        for v in versions
+    ]
     with card("Versions", note=whole(len(versions)), key="versions"):
-        chosen = pick_row(
-            [
-                {
-                    "name": v.name,
-                    "version": f"v{v.version}",
-                    "train": v.train_rows,
-                    "eval": v.eval_rows,
-                    "frozen": v.created_at,
-                }
-                for v in versions
-            ],
-            {
-                "name": st.column_config.TextColumn("Name"),
-                "version": st.column_config.TextColumn("Version", width=70),
-                "train": st.column_config.NumberColumn("Train rows", format="localized", width=90),
-                "eval": st.column_config.NumberColumn("Eval rows", format="localized", width=90),
-                "frozen": st.column_config.DatetimeColumn("Frozen", format="D MMM, HH:mm", width=110),
-            },
-            key=f"version-list-{len(versions)}",
-            alt=f"{plural(len(versions), 'dataset version')}, newest first.",
-            selected=versions.index(shown),
-            height="content" if len(versions) <= 8 else 330,
+        small_list(
+            "versions",
+            listed,
+            key="version-list",
+            shown=f"{shown.name}:{shown.version}",
+            label=f"{plural(len(versions), 'dataset version')}, newest first",
         )
-    if chosen is not None and versions[chosen] != shown:
-        # a choice for one version, such as a gate, does not apply to another
-        kept = {name: st.query_params[name] for name in ("tokenizer", "split") if name in st.query_params}
-        st.query_params.from_dict({**kept, "dataset": f"{versions[chosen].name}:{versions[chosen].version}"})
-        st.rerun()
 
 
 def show_split(version: DatasetVersion, lengths: Lengths | None) -> None:
@@ -109,26 +93,17 @@ def show_rows(version: DatasetVersion) -> None:
         if not rows:
             st.caption(f"The {split} split is empty.")
             return
-        table(
-            [
-                {
-                    "prompt": one_line(t.prompt),
-                    "steps": len(t.steps),
-                    "answer": one_line(t.final_answer, 40),
-                    "id": t.content_hash[:8],
-                }
-                for t, _ in rows
-            ],
+        listed = [
             {
-                "id": st.column_config.TextColumn("Trace", width=90),
-                "steps": st.column_config.NumberColumn("Steps", width=60),
-                "answer": st.column_config.TextColumn("Answer", width=90),
-                "prompt": st.column_config.TextColumn("Prompt"),
-            },
-            key="row-preview",
-            alt=f"The first {len(rows)} rows of the {split} split.",
-            height="content" if len(rows) <= 8 else 330,
-        )
+                "id": trace.content_hash,
+                "steps": len(trace.steps),
+                "answer": one_line(trace.final_answer, 40),
+                "prompt": one_line(trace.prompt),
+            }
+            for trace, _ in rows
+        ]
+        label = f"The first {len(rows)} rows of the {split} split"
+        small_list("datasetRows", listed, key="row-preview", label=label, page="/traces?trace=")
 
 
 def shown_version(versions: list[DatasetVersion]) -> DatasetVersion:

@@ -28,7 +28,7 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import address_select, card, empty_state, halves, header
 from app.ui.navigation import go
-from app.ui.words import evaluation_line
+from app.ui.words import evaluation_line, named
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.results.leaderboard import Board, Leaderboard
 from tunixrt_core.evaluation.results.pairs import own_base
@@ -85,7 +85,9 @@ def show_progress() -> None:
                 state = rt.evaluations.get(record.id).state
                 with st.container(horizontal=True, vertical_alignment="center"):
                     share = state.done / max(1, state.total)
-                    st.progress(share, text=f"{record.run_id} · {evaluation_line(record, state)}")
+                    run = by_id.get(record.run_id)
+                    who = named(run) if run else record.run_id
+                    st.progress(share, text=escape_markdown(f"{who} · {evaluation_line(record, state)}"))
                     if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{record.id}"):
                         stop(record)
 
@@ -102,12 +104,12 @@ def show_failures(shown: Sequence[EvalRecord]) -> None:
     for record in shown:
         if record.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
             st.error(
-                f"{title_of(record, by_id.get(record.run_id))} was not evaluated: {escape_markdown(record.message)}",
+                escape_markdown(f"{title_of(record, by_id.get(record.run_id))} was not evaluated: {record.message}"),
                 icon=":material/error:",
             )
         elif record.message:
             st.warning(
-                f"{title_of(record, by_id.get(record.run_id))}: {escape_markdown(record.message)}",
+                escape_markdown(f"{title_of(record, by_id.get(record.run_id))}: {record.message}"),
                 icon=":material/warning:",
             )
 

@@ -27,7 +27,7 @@ from tunixrt_core.traces.examples import example_traces
 from tunixrt_core.util.files.disks import require_answer
 
 EXAMPLES, UPLOAD, PATH = "Examples", "Upload", "Server path"
-REPORT, JOBS = "import-report", "import-jobs-of-this-session"
+REPORT, JOBS, IMPORTED = "import-report", "import-jobs-of-this-session", "imported-files"
 MOST_FILES = 20  # at once; their reports are kept together
 
 
@@ -40,7 +40,8 @@ def show_examples() -> None:
         with st.spinner("Loading the example traces"):
             try:
                 st.session_state[REPORT] = rt.traces.ingest_examples()
-                st.session_state.pop(JOBS, None)
+                for of_files in (JOBS, IMPORTED):
+                    st.session_state.pop(of_files, None)
             except TunixRTError as error:
                 show_error(error)
     first = next(iter(example_traces(1)))
@@ -95,7 +96,7 @@ def show_file(kind: str, given: Given | None) -> None:
     why = None if ready else why_not(kind, given)
     show_buttons(kind, "Import upload" if kind == "upload" else "Import file", [ready] if ready else [], why)
     if ready is not None:
-        show_summary(ready.preview, ready.preview.format.replace("_", " "))
+        show_summary(ready, ready.preview.format.replace("_", " "), imported=is_imported(ready))
         show_details(ready.preview)
 
 
@@ -109,7 +110,7 @@ def show_several(given: Sequence[Given]) -> None:
             "upload", f"Import {plural(len(ready), 'file')}", ready, None if ready else why_not("upload", given[0])
         )
         if left and ready:
-            st.caption(f"{plural(left, 'file')} cannot be read as they are and would be left out.")
+            st.caption(f"{plural(left, 'file')} cannot be read yet and would be left out.")
 
 
 def show_one_of_several(given: Given) -> Ready | None:
@@ -124,7 +125,7 @@ def show_one_of_several(given: Given) -> Ready | None:
             if ready is None:
                 blocks.facts(given.name, "Not read", "red", "· left out until it can be read")
             else:
-                show_summary(ready.preview, given.name, f"{given.kind}-")
+                show_summary(ready, given.name, f"{given.kind}-", imported=is_imported(ready))
     return ready
 
 
@@ -161,6 +162,13 @@ def start(kind: ImportKind, ready: Sequence[Ready]) -> None:
     """Read the files in the background; the page shows their progress."""
     st.session_state.pop(REPORT, None)
     st.session_state[JOBS] = [begin(kind, one).id for one in ready]
+    st.session_state[IMPORTED] = {(one.given.name, str(one.given.stamp)) for one in ready if kind == "import"}
+    st.rerun()  # the previews above this button say what became of their files
+
+
+def is_imported(ready: Ready) -> bool:
+    """Whether the report on this page is that of the import of this file."""
+    return (ready.given.name, str(ready.given.stamp)) in st.session_state.get(IMPORTED, ())
 
 
 FILES = (

@@ -12,7 +12,7 @@ from app.manifest.load import load_manifest
 from app.manifest.memory import show_memory
 from app.manifest.slices import show_slice
 from app.manifest.start import start_button
-from app.preflight.views import ask_preflight, finding_lines, show_banner, why_blocked
+from app.preflight.views import ask_preflight, finding_lines, length_words, show_banner, why_blocked
 from app.runs.actions import difference_lines
 from app.state import get_pipeline
 from app.ui import blocks
@@ -65,7 +65,7 @@ def show_checks(manifest: RunManifest) -> Preflight | None:
 
 def preflight_words(found: Preflight) -> str:
     totals = found.totals
-    return f"Rows of {totals.shortest:,} to {totals.longest:,} tokens." if totals else ""
+    return f"{length_words(totals)}." if totals else ""
 
 
 def show_changes(source: Source, manifest: RunManifest) -> None:

@@ -12,7 +12,7 @@ from app.overview.attention import show_attention
 from app.overview.device import show_device_card
 from app.overview.next_step import next_step
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary
+from app.ui.boundary import error_boundary, escape_markdown
 from app.ui.components import card, empty_state, halves, header
 from app.ui.navigation import go
 from app.ui.words import MISSING, percent, place, plural, whole
@@ -84,8 +84,6 @@ def show_growth(label: str, count: Growth) -> None:
         delta_color="normal" if count.new else "off",
         delta_arrow="auto" if count.new else "off",
         delta_description="this week",
-        border=True,
-        height="stretch",
     )
 
 
@@ -95,13 +93,12 @@ def show_best(best: BestScore | None) -> None:
     st.metric(
         f"Best {metric_words(METRIC).lower()}",
         MISSING if best is None else percent(best.value),
-        f"{over:+.1f} points" if compared else ("base not evaluated" if best else "no evaluation yet"),
+        f"{over:+.1f} over base" if compared else ("base not evaluated" if best else "no evaluation yet"),
         delta_color="normal" if compared and over else "off",
         delta_arrow="auto" if compared and over else "off",
-        delta_description="over base" if compared else None,
-        help=f"Of {best.record.run_id}, train step {whole(best.record.train_step)}." if best else "Of tuned models.",
-        border=True,
-        height="stretch",
+        help=f"Of {best.record.run_id}, train step {whole(best.record.train_step)}. Over its base model: in points."
+        if best
+        else "Of tuned models.",
     )
 
 
@@ -139,7 +136,7 @@ def show_next_step(home: Overview, note: str = "") -> None:
     with card("Next step", note=note, key="next-step"):
         step = next_step(home.traces.total, versions, home.newest_runs, home.evaluations, tunix=tunix)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(step.text, width="stretch")
+            st.markdown(escape_markdown(step.text), width="stretch")
             if st.button(
                 step.button, type="primary", icon=":material/arrow_forward:", icon_position="right", key="do-next-step"
             ):

@@ -109,7 +109,8 @@ def show_found(manifest: RunManifest, found: Preflight) -> None:
     show_banner(found)
     if found.totals:
         show_tiles(found.totals)
-    with halves():
+    # without findings the card beside the row would be nearly empty
+    with halves() if found.findings else st.container():
         with card("Rows", note="exactly what the trainer sees", key="preflight-rows"):
             show_row(manifest, found)
         with card("Checks", note=checks_note(found), key="preflight-checks"):

@@ -18,7 +18,7 @@ from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.charts.curves import Curves
 from app.ui.components import empty_state, header, state_badge
 from app.ui.navigation import go
-from app.ui.words import MISSING, moment
+from app.ui.words import moment
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState, RunStatus
@@ -73,7 +73,13 @@ def show_run(run: Run) -> None:
         show_broken(run)
         return
     manifest = RunManifest.from_dict(run.manifest)
-    identity = [run.id, manifest.model.id, str(run.dataset or MISSING), method_words(manifest), moment(run.created_at)]
+    identity = [
+        run.id,
+        manifest.model.id,
+        *([str(run.dataset)] if run.dataset else []),
+        method_words(manifest),
+        moment(run.created_at),
+    ]
     with header(run.name, " · ".join(identity)):
         state_badge(run.status)
         show_actions(run, state_of(run))

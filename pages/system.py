@@ -33,6 +33,8 @@ def setting_lines(settings: Settings) -> list[tuple[str, str]]:
             value = without_password(str(value))
         elif isinstance(value, tuple):
             value = ", ".join(value) or MISSING
+        elif value is None:
+            value = MISSING
         lines.append((f"TUNIXRT_{field.name.upper()}", str(value)))
     return lines
 

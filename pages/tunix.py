@@ -19,14 +19,11 @@ from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 
 
-def show_status() -> None:
+def show_missing_tunix() -> None:
     status = rt.home.tunix_status()
+    if status.available:
+        return
     with card("Tunix", note=rt.home.host().device, key="tunix-status"):
-        if status.available:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.badge("Available", color="green", icon=":material/check_circle:")
-                st.markdown(f"Tunix {status.version} with JAX {status.jax_version}", width="content")
-            return
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge("Not installed", color="gray")
             st.markdown(
@@ -68,7 +65,7 @@ rt = get_pipeline()
 versions = rt.datasets.versions()
 with header("Export and manifest", "A JSONL file and a manifest are enough to train, here or on another machine"):
     actions = st.container(width="content")  # its button needs the manifest of the form below
-show_status()
+show_missing_tunix()
 if not versions:
     with empty_state("Nothing to export yet", "Exports and manifests need a dataset version.", key="nothing-to-export"):
         if st.button("Build a dataset", type="primary", key="go-datasets"):

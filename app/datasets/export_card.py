@@ -50,7 +50,7 @@ _COUNTED = 2_000  # larger versions would delay the page
 def export_card(version: DatasetVersion, manifest: RunManifest | None) -> None:
     """The export of one version. The manifest's file is named if there is one."""
     with card("Export", note=plural(version.rows, "trace"), key="export"):
-        with st.grid(2, min_column_width=190):
+        with st.grid(2, min_column_width=250):
             format = st.selectbox(
                 "Format", list(EXPORT_FORMATS), format_func=lambda name: EXPORT_FORMATS[name].title, key="export-format"
             )

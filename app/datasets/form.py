@@ -8,10 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from app.state import get_pipeline
+from app.ui.boundary import escape_markdown
 from app.ui.components import card, foot_bar
+from app.ui.words import plural
 from tunixrt_core.datasets.eval_prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy
+from tunixrt_core.errors import TunixRTError
+from tunixrt_core.store.query import TraceQuery
 
 _SELECTION_WORDS: dict[Selection, str] = {
     "all": "All that match",
@@ -41,8 +46,8 @@ class Asked:
 
 def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
     """Fields of a dataset spec; the spec once the button was clicked. Raises InvalidDataset naming the field."""
-    # Enter in a field sets its value; it must not freeze a version
-    with st.form("dataset-form", border=False, enter_to_submit=False):
+    # no form of Streamlit, so that the plan follows the fields; Enter in a field sets its value and freezes nothing
+    with st.container(key="dataset-form"):
         with card("Dataset version", key="dataset-card"):
             fields = _which(sources, name)
         with st.expander("Selection and split", key="dataset-selection-more"):
@@ -52,11 +57,22 @@ def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
         with st.expander("Quality gates", key="dataset-gates"):
             gates, file = _gates()
         with foot_bar():
-            st.caption("A version is frozen: what is built later has the next number.", width="content")
-            built = st.form_submit_button(
-                "Build dataset", type="primary", icon=":material/dataset:", key="build-dataset"
-            )
+            st.caption(escape_markdown(_plan(fields, gates)), width="content")
+            built = st.button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset")
     return Asked(DatasetSpec(**fields, gates=gates), file) if built else None
+
+
+def _plan(fields: dict[str, Any], gates: dict[str, Any]) -> str:
+    """What would be built: `657 traces match, 10% of the prompts held back for evaluation`; or what is wrong."""
+    try:
+        spec = DatasetSpec(**fields, gates=gates)
+        matching = get_pipeline().traces.count(TraceQuery(**spec.filters()))
+    except TunixRTError as error:
+        return str(error)
+    taken = "" if spec.limit is None or spec.limit >= matching else f", at most {spec.limit:,} are taken"
+    checked = f", {plural(len(gates), 'quality gate')}" if gates else ""
+    match = f"{matching.words} {'trace matches' if matching == 1 else 'traces match'}"
+    return f"{match}{taken}, {100 * spec.eval_share:g}% of the prompts held back for evaluation{checked}"
 
 
 def _which(sources: Sequence[tuple[str, int]], name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from app.ui import blocks
 from app.ui.address import kept_in_address
 from app.ui.background import ask
 from app.ui.boundary import error_boundary
+from app.ui.charts.figure import show_figure
 from app.ui.words import plural
 from tunixrt_core.datasets.lengths import Lengths, SplitLengths
 from tunixrt_core.datasets.versions import DatasetVersion
@@ -92,16 +93,24 @@ def show_lengths(lengths: Lengths) -> None:
             )
     figure.update_layout(
         barmode="stack",
-        height=340,
+        height=280,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        xaxis_title=f"Tokens per row (bars of {width:,})",
+        xaxis={
+            "title": f"Tokens per row (bars of {width:,})",
+            "range": [width * (_first(lengths) - 0.5), width * (bars + 0.5)],
+        },
         yaxis_title="Rows",
         bargap=0.04,
         legend={"orientation": "h", "y": 1.14, "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
-    st.plotly_chart(figure, key="length-histogram", config={"displayModeBar": False}, alt=finding(lengths))
+    show_figure(figure, key="length-histogram", alt=finding(lengths))
     counted = f"{plural(lengths.rows, 'row')} counted. " if lengths.rows >= MOST_COUNTED else ""
     st.caption(f"{counted}Prompt, reasoning and answer as plain text; a chat format adds some tokens.")
+
+
+def _first(lengths: Lengths) -> int:
+    """The first bar with rows in it."""
+    return next((i for i, both in enumerate(zip(lengths.train.bars, lengths.eval.bars, strict=True)) if any(both)), 0)
 
 
 def finding(lengths: Lengths) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.datasets.lists import small_list
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.address import kept_in_address
 from app.ui.boundary import escape_markdown
-from app.ui.components import card, pick_row
+from app.ui.components import card
 from app.ui.navigation import go
 from app.ui.reading.reader import show_reading
 from app.ui.reading.values import reading_of_trace
@@ -103,31 +104,19 @@ def show_findings(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> N
         views = get_pipeline().datasets.findings(version.name, version.version, gate, limit=_SHOWN)
         named = [view.finding.hash[:12] for view in views]
         at = named.index(wanted) if (wanted := st.query_params.get("finding", "")) in named else 0
-        chosen = pick_row(
-            [
-                {
-                    "id": view.finding.hash[:8],
-                    "why": view.words,
-                    "prompt": one_line(view.trace.prompt, 90) if view.trace else "",
-                }
-                for view in views
-            ],
+        listed = [
             {
-                "id": st.column_config.TextColumn("Trace", width=90),
-                "why": st.column_config.TextColumn("Why", width=330),
-                "prompt": st.column_config.TextColumn("Prompt"),
-            },
-            key=f"findings-{version.content_hash[:8]}-{gate}",
-            alt=f"{len(views)} rows behind the gate {GATES[gate].title}.",
-            selected=at,
-            height="content" if len(views) <= 6 else 260,
-        )
-        if chosen is not None and chosen != at:
-            st.query_params["finding"] = named[chosen]
+                "id": view.finding.hash[:12],
+                "why": view.words,
+                "prompt": one_line(view.trace.prompt, 90) if view.trace else "",
+            }
+            for view in views
+        ]
+        label = f"{len(views)} rows behind the gate {GATES[gate].title}"
+        small_list("findings", listed, key="finding-list", shown=named[at], label=label, in_view=6)
         if found[gate].rows > len(views):
             st.caption(f"The first {len(views)} of {found[gate].rows:,} rows.")
-        if chosen is not None:
-            _show_finding(views[chosen])
+        _show_finding(views[at])
 
 
 def _show_finding(view: FindingView) -> None:

@@ -116,14 +116,15 @@ def _forms(entry: Entry) -> str:
 
 
 def entry_words(entry: Entry) -> tuple[str, str]:
-    """Name and note of a model: `r-0003, train step 120` and the model it was made from."""
+    """Name of a model, and where it comes from: `tiny-dial` and `r-0003 · train step 120 · tiny on dial`."""
     model = (entry.model or "a model whose run is missing").rstrip("/").rsplit("/", 1)[-1]
     trained = f" on {entry.dataset}" if entry.dataset else ""
     if entry.target == "base":
         runs = ", ".join(entry.runs[:3]) + (f" and {len(entry.runs) - 3} more" if len(entry.runs) > 3 else "")
         own = ", own prompt" if entry.setup.prompt == "own" else ""
         return model, f"base{own} · evaluated for {runs}"
-    return f"{entry.runs[0]}, train step {whole(entry.train_step)}", f"{model}{trained}"
+    run = entry.runs[0]
+    return entry.name or run, f"{run} · train step {whole(entry.train_step)} · {model}{trained}"
 
 
 _COLUMNS = "place,evaluation,runs,target,train_step,model,dataset,{metric},low,high,rows,asked,notes"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.evaluations.evaluated import Side, metric_words
 from app.ui import blocks
+from app.ui.boundary import escape_markdown
 from app.ui.components import card, table
 from app.ui.words import MISSING, p_value, plural, points_between
 from tunixrt_core.evaluation.results.comparison import Comparison, compare
@@ -46,7 +47,7 @@ def show_comparison(
 
 
 def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> None:
-    st.markdown(f"**{second.title}** against **{first.title}**")
+    st.markdown(f"**{escape_markdown(second.title)}** against **{escape_markdown(first.title)}**")
     if found.binary and found.both is not None and found.neither is not None:
         parts = [
             ("Both right", found.both, blocks.TEAL),
@@ -75,7 +76,7 @@ def _show(found: Comparison, first: Side, second: Side, scorer: KnownScorer) -> 
             *_own_rows(found.own_gain),
         ]
     )
-    st.markdown(conclusion(found, second.title, first.title))
+    st.markdown(escape_markdown(conclusion(found, second.title, first.title)))
     if found.own_gain is not None:
         st.caption(own_conclusion(found.own_gain))
     for warning in found.warnings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.state import get_pipeline
-from app.ui.words import plural, whole
+from app.ui.words import named, plural, whole
 from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.evaluation.predictions import Prediction
 from tunixrt_core.evaluation.results.leaderboard import Board
@@ -39,12 +39,12 @@ class Side:
 
 
 def title_of(record: EvalRecord, run: Run | None) -> str:
-    """`r-0003, train step 120`, or the base model's name with the run that it was evaluated for."""
+    """`tiny-dial (r-0003), train step 120`, or the base model's name with the run that it was evaluated for."""
     if record.target == "base":
         model = str(run.manifest["model"]["id"]).rstrip("/").rsplit("/", 1)[-1] if run else "base model"
         own = ", own prompt" if record.prompt == "own" else ""
         return f"{model} (base of {record.run_id}{own})"
-    return f"{record.run_id}, train step {whole(record.train_step)}"
+    return f"{named(run) if run else record.run_id}, train step {whole(record.train_step)}"
 
 
 def read_side(record: EvalRecord, run: Run | None) -> Side:

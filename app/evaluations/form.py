@@ -11,12 +11,12 @@ import streamlit as st
 from app.evaluations.evaluated import metric_words
 from app.evaluations.sets import choose_eval_file
 from app.state import get_pipeline
-from app.ui.boundary import say_missing, show_error
+from app.ui.boundary import escape_markdown, say_missing, show_error
 from app.ui.components import card, foot_bar
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
 from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
-from app.ui.words import plural
+from app.ui.words import named, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.scorers.known import known_scorers
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -142,12 +142,12 @@ def _request(checkpoint: str, eval_file: Path | None) -> EvalRequest:
 
 def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str | None, *, again: bool) -> None:
     why = why_not or (None if targets else "Choose at least one model.")
-    asked = "all prompts" if request.limit is None else plural(request.limit, "prompt")
-    st.caption(f"{asked.capitalize()}, {plural(request.samples, 'answer')} each", width="content")
+    said = f"{named(run)}: {_prompts(run, request)}, {plural(request.samples, 'answer')} each"
+    st.caption(escape_markdown(said), width="content")
     busy = get_pipeline().queue.state().holder is not None
     submission = next_submission("evaluation", [run.id, targets, request.to_dict(), again])
     if st.button(
-        f"{'Add to queue' if busy else 'Evaluate'}: {run.id}, {plural(len(targets), 'model')}",
+        f"{'Add to queue' if busy else 'Evaluate'}: {plural(len(targets), 'model')}",
         type="primary",
         icon=":material/leaderboard:",
         key=submission.key("start-evaluation"),
@@ -160,3 +160,11 @@ def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str |
             show_error(error)
             return
         go("evaluations", run=run.id, set=records[0].setup["eval_set"]["sha256"][:8])
+
+
+def _prompts(run: Run, request: EvalRequest) -> str:
+    """`57 prompts`; a file is counted where it is chosen."""
+    if request.eval_file is not None:
+        return "all prompts of the file" if request.limit is None else f"at most {plural(request.limit, 'prompt')}"
+    rows = int(run.manifest["data"]["eval_rows"])
+    return plural(rows if request.limit is None else min(request.limit, rows), "prompt")

@@ -11,13 +11,15 @@ import streamlit as st
 from app.evaluations.compare import compared
 from app.evaluations.evaluated import Side, metric_words
 from app.ui.blocks import BLUE, GRAY, RUST
+from app.ui.boundary import escape_markdown
+from app.ui.charts.figure import show_figure
 from app.ui.components import card
 from app.ui.words import p_value, percent, points_between
 from tunixrt_core.evaluation.results.statistics import Estimate, holm
 from tunixrt_core.evaluation.scorers.known import KnownScorer
 
 MOST_ROWS = 2_000  # above it the intervals of all scores would delay the page by a second the first time
-_BAR_HEIGHT = 34
+_BAR_HEIGHT = 30
 _KINDS = {"better": (BLUE, "circle"), "worse": (RUST, "diamond"), "undecided": (GRAY, "circle-open")}
 
 
@@ -51,13 +53,14 @@ def show_every_score(first: Side, second: Side, scorers: Sequence[KnownScorer]) 
     if len(found) < 2:
         return
     with card("Every score", note="difference on the same rows, 95% interval", key="every-score"):
-        st.plotly_chart(
+        show_figure(
             figure_of(found),
             key="score-intervals",
             config={"displaylogo": False, "toImageButtonOptions": {"filename": "score-differences"}},
             alt=finding(found, first.title, second.title),
         )
-        st.caption(f"{second.title} minus {first.title}. Left of the line is lower, which is better for some scores.")
+        said = f"{second.title} minus {first.title}. Left of the line is lower, which is better for some scores."
+        st.caption(escape_markdown(said))
 
 
 def differences(first: Side, second: Side, scorers: Sequence[KnownScorer]) -> list[ScoreDifference]:

@@ -71,8 +71,9 @@ def _offer_keeping(side: Side) -> None:
     if not right or side.record.status is not RunStatus.SUCCEEDED:
         return
     with st.popover(f"Keep {plural(right, 'right answer')} as traces", icon=":material/library_add:", width="content"):
+        who = escape_markdown(side.title)
         st.caption(
-            f"New traces by {side.title}, with the score, so that the next dataset can hold them. A dataset with these "
+            f"New traces by {who}, with the score, so that the next dataset can hold them. A dataset with these "
             "prompts must not be evaluated on this eval set again."
         )
         if st.button("Keep them", type="primary", key="keep-predictions"):

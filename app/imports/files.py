@@ -11,12 +11,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.state import get_pipeline
-from app.ui.boundary import show_error
+from app.ui.boundary import escape_markdown, show_error
+from app.ui.words import MISSING, one_line
 from tunixrt_core.errors import TunixRTError, UnreadableFile
+from tunixrt_core.ingest.columns.guess import guessed_fields
 from tunixrt_core.ingest.files.packed import without_suffix
 from tunixrt_core.ingest.formats.mapping import FIELDS
+from tunixrt_core.ingest.many import UNKNOWN_FORMAT
 from tunixrt_core.ingest.reasoning.steps import RULES
-from tunixrt_core.ingest.report import Preview
+from tunixrt_core.ingest.report import Column, Preview
 from tunixrt_core.jobs.imports import FileRead, ImportKind
 from tunixrt_core.util.tasks import Task
 
@@ -27,6 +30,7 @@ RULE_WORDS = {
     "lines": "By lines",
     "none": "In one piece",
 }
+_SAMPLE = 60  # characters of a value
 NEEDED = {"prompt": "prompt", "final_answer": "final answer"}
 Opened = Callable[[], Path | BinaryIO]
 
@@ -48,6 +52,7 @@ class Ready:
     given: Given
     words: dict[str, Any]
     preview: Preview
+    guessed: bool = False  # the page chose the columns, as the format is not known
 
 
 def choices(given: Given) -> dict[str, Any]:
@@ -102,41 +107,67 @@ def choices(given: Given) -> dict[str, Any]:
 
 
 def previewed(given: Given, words: dict[str, Any], problem: DeltaGenerator | None = None) -> Ready | None:
-    """The file with its preview; None, with the reason shown (in `problem`), if it cannot be read that way."""
+    """The file with its preview; None, with the reason shown (in `problem`), if it cannot be read that way.
+
+    Where the format is not known, the page asks which column is what, beginning with a guess.
+    """
     words = dict(words)
+    by_hand = words.pop("by_hand")
     try:
-        if words.pop("by_hand"):
-            words["mapping"] = mapping_by_hand(given, words)
-            if missing := [field for field in NEEDED if field not in words["mapping"].values()]:
-                st.caption(f"Map a column to {' and one to '.join(map(NEEDED.__getitem__, missing))}.")
-                return None
-        found = look(given.name, given.stamp, tuple(sorted(words.items(), key=str)), given.opened, words)
+        if by_hand:
+            return _mapped(given, words, guessed=False)
+        return Ready(given, words, _looked(given, words))
     except TunixRTError as error:
-        with problem or st.container():
-            show_error(error)
+        if not error.details.get(UNKNOWN_FORMAT):
+            with problem or st.container():
+                show_error(error)
+            return None
+    st.caption("The format is not known. Say which column is what; what is chosen at first is a guess.")
+    return _mapped(given, words, guessed=True)
+
+
+def _mapped(given: Given, words: dict[str, Any], *, guessed: bool) -> Ready | None:
+    words["mapping"] = mapping_by_hand(given, words)
+    if missing := [field for field in NEEDED if field not in words["mapping"].values()]:
+        st.caption(f"Map a column to {' and one to '.join(map(NEEDED.__getitem__, missing))}.")
         return None
-    return Ready(given, words, found)
+    return Ready(given, words, _looked(given, words), guessed)
+
+
+def _looked(given: Given, words: dict[str, Any]) -> Preview:
+    return look(given.name, given.stamp, tuple(sorted(words.items(), key=str)), given.opened, words)
 
 
 def mapping_by_hand(given: Given, words: dict[str, Any]) -> dict[str, str]:
-    """A choice for every column, at first what was found; those inside of another may be left a part of it."""
+    """A choice for every column, at first what was found or guessed, with the values that it begins with.
+
+    Columns inside of another may be left a part of it.
+    """
     told = {key: words[key] for key in ("field", "encoding")}
     key = ("columns", *told.values())
     found = look(given.name, given.stamp, key, given.opened, {"format": "question_answer", **told})
     inside = {column.name for column in found.nested}
+    guess = guessed_fields((*found.columns, *found.nested))
     mapping: dict[str, str] = {}
-    with st.grid(4, min_column_width=170):
+    with st.grid(4, min_column_width=200):
         for column in (*found.columns, *found.nested)[:60]:
-            first = column.field.split(", ")[-1]
-            field = st.selectbox(
-                column.name,
-                FIELDS,
-                index=FIELDS.index(first) if first in FIELDS else FIELDS.index("meta"),
-                key=f"{given.kind}-map-{column.name}",
-            )
+            first = guess.get(column.name, column.field.split(", ")[-1])
+            with st.container(gap="xsmall"):
+                field = st.selectbox(
+                    column.name,
+                    FIELDS,
+                    index=FIELDS.index(first) if first in FIELDS else FIELDS.index("meta"),
+                    key=f"{given.kind}-map-{column.name}",
+                )
+                st.caption(escape_markdown(samples_words(column)) or MISSING)
             if not (column.name in inside and field == "meta"):
                 mapping[column.name] = field
     return mapping
+
+
+def samples_words(column: Column) -> str:
+    """The first two different values of a column, in one line."""
+    return " | ".join(one_line(sample, _SAMPLE) for sample in column.samples)
 
 
 @st.cache_data(max_entries=60, show_spinner="Reading the first rows")

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.imports.files import Ready, samples_words
 from app.imports.reports import show_errors, show_notes, show_warnings
 from app.ui import blocks
 from app.ui.boundary import escape_markdown
-from app.ui.components import table
+from app.ui.components import halves, table
 from app.ui.reading.reader import show_reading
 from app.ui.reading.values import reading_of_trace
 from app.ui.words import plural
@@ -20,17 +21,19 @@ _SURE_TINTS = {"high": "green", "medium": "amber", "low": "red"}
 _SURE_WORDS = {"high": "Sure", "medium": "Likely", "low": "A guess"}
 
 
-def show_summary(preview: Preview, name: str, key: str = "") -> None:
+def show_summary(ready: Ready, name: str, key: str = "", *, imported: bool = False) -> None:
     """The format under this name, how many rows would be read, and the rejected ones.
 
-    `key` tells the elements from those of another file on the page.
+    `key` tells the elements from those of another file on the page. `imported`: its import has begun.
     """
-    state, tint = _SURE_WORDS[preview.sure], _SURE_TINTS[preview.sure]
-    blocks.facts(name, state, tint, f"· {preview.container} · {preview.why}")
+    preview = ready.preview
+    sure, why = ("low", "columns by a guess") if ready.guessed else (preview.sure, preview.why)
+    state, tint = _SURE_WORDS[sure], _SURE_TINTS[sure]
+    blocks.facts(name, state, tint, f"· {preview.container} · {why}")
     sample = "all" if preview.whole else "the first"
     st.caption(
         f"Of {sample} {plural(preview.good + preview.bad, 'row')}, {preview.good:,} would be read and {preview.bad:,} "
-        "rejected. Nothing is stored yet."
+        f"rejected. {'The report above says what was stored.' if imported else 'Nothing is stored yet.'}"
     )
     if preview.rejected:
         show_errors(preview.rejected, preview.bad, key=f"{key}preview-rejected")
@@ -40,21 +43,21 @@ def show_summary(preview: Preview, name: str, key: str = "") -> None:
 
 def show_details(preview: Preview, key: str = "") -> None:
     """The destination of each column, and the first rows as traces."""
-    table(
-        [
-            {"column": c.name, "field": c.field, "sample": " | ".join(" ".join(s.split()) for s in c.samples) or None}
-            for c in preview.told
-        ],
-        {
-            "column": st.column_config.TextColumn("Column", width=140),
-            "field": st.column_config.TextColumn("Becomes", width=150),
-            "sample": st.column_config.TextColumn("First values"),
-        },
-        key=f"{key}columns",
-        alt="Columns of the file, what each becomes, and its first values.",
-        height="content" if len(preview.told) <= 8 else 340,
-    )
-    show_rows(preview.rows, preview.unit, key)
+    with halves():
+        with st.container(gap="small"):
+            table(
+                [{"column": c.name, "field": c.field, "sample": samples_words(c) or None} for c in preview.told],
+                {
+                    "column": st.column_config.TextColumn("Column", width=130),
+                    "field": st.column_config.TextColumn("Becomes", width=130),
+                    "sample": st.column_config.TextColumn("First values"),
+                },
+                key=f"{key}columns",
+                alt="Columns of the file, what each becomes, and its first values.",
+                height="content" if len(preview.told) <= 8 else 340,
+            )
+        with st.container(gap="small"):
+            show_rows(preview.rows, preview.unit, key)
 
 
 def show_rows(rows: Sequence[PreviewRow], unit: Unit, key: str) -> None:

@@ -89,6 +89,8 @@ def manifest_form(versions: Sequence[DatasetVersion], prefix: str, source: Sourc
     """
     if source is not None:
         fill_from(source, prefix, FIELDS)
+    if wanted := st.query_params.pop("find", ""):  # of a link to a setting
+        st.session_state[f"find-{prefix}"] = wanted
     send(prefix)
     with card("Run", key=f"{prefix}-card-run"):
         with st.grid(2, min_column_width=190):

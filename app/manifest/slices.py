@@ -9,7 +9,7 @@ from app.ui import blocks
 from app.ui.background import TICK, follow
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.words import duration
-from tunixrt_core.errors import TunixRTError
+from tunixrt_core.errors import CompilerMissing, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import LIMIT_WORDS, SliceReport, StepKind
 from tunixrt_core.training.ahead.slices import known_slices
@@ -41,6 +41,8 @@ def show_slice(manifest: RunManifest) -> None:
         if st.button("Compile for this slice", icon=":material/memory:", key="slice-compile"):
             get_pipeline().manifests.start_slice_report(manifest, name, _KINDS)
             st.rerun()
+    except CompilerMissing as error:
+        st.caption(escape_markdown(str(error)))  # nothing is wrong with the run, which does not need it
     except TunixRTError as error:
         show_error(error)
 

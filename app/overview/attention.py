@@ -66,7 +66,9 @@ def _show(item: Attention, tunix: bool) -> None:
         key=f"row-{item.kind}-{name}",
     ):
         with st.container(width="stretch"):
-            blocks.facts(item.subject, badge, tint, one_line(item.text, 170))
+            blocks.facts(
+                item.name or item.subject, badge, tint, one_line(item.text, 170), code=item.subject if item.name else ""
+            )
         with st.container(horizontal=True, width="content", gap="xsmall", vertical_alignment="center", wrap=False):
             if (tunix or item.action not in _NEEDS_TUNIX) and st.button(_words(item), key=f"do-{item.kind}-{name}"):
                 _do(item)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.state import get_pipeline
 from app.ui import blocks
+from app.ui.boundary import escape_markdown
 from app.ui.components import card, held_words, tunix_words
 from app.ui.navigation import go
 from app.ui.words import plural, size
@@ -20,7 +21,7 @@ def show_device_card() -> None:
     with card("Device", note=f"{host.device} · {tunix_words()}", key="device-card"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             behind = f", {plural(len(waiting), 'job')} waiting" if waiting else ""
-            st.markdown(f"{held_words(holding)}{behind}", width="content")
+            st.markdown(escape_markdown(f"{held_words(holding)}{behind}"), width="content")
             st.badge("Busy" if holding.holder else "Free", color="blue" if holding.holder else "green")
         show_memory(holding, host.memory_bytes)
         use = rt.home.disk_use()

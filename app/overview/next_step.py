@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.ui.words import named
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import Run, RunStatus
@@ -40,23 +41,23 @@ def next_step(
             ref,
         )
     if active := next((run for run in runs if not run.status.over), None):
-        return NextStep(f"{active.id} is in progress.", f"Watch {active.id}", "run", {"run": active.id})
+        return NextStep(f"{named(active)} is in progress.", f"Watch {active.id}", "run", {"run": active.id})
     if not runs:
         return NextStep(f"{newest.name} v{newest.version} is ready to train on.", "Set up a run", "new-run", ref)
     evaluated = {record.run_id for record in evals}
     last = next((run for run in runs if run.status is RunStatus.SUCCEEDED), None)
     if last and last.id not in evaluated:
         return NextStep(
-            f"{last.id} finished. Compare it with its base model on the eval split.",
+            f"{named(last)} finished. Compare it with its base model on the eval split.",
             f"Evaluate {last.id}",
             "evaluations",
             {"run": last.id},
         )
     if last:
         return NextStep(
-            f"{last.id} is evaluated. Read where it is right and where it is wrong.",
+            f"{named(last)} is evaluated. Read where it is right and where it is wrong.",
             "Read the predictions",
             "evaluations",
             {"run": last.id},
         )
-    return NextStep(f"{runs[0].id} did not finish.", f"Look at {runs[0].id}", "run", {"run": runs[0].id})
+    return NextStep(f"{named(runs[0])} did not finish.", f"Look at {runs[0].id}", "run", {"run": runs[0].id})

@@ -15,6 +15,7 @@ from app.ui import blocks
 from app.ui.background import computed
 from app.ui.blocks import BLUE, TEAL, CheckState
 from app.ui.boundary import escape_markdown, show_error
+from app.ui.charts.figure import show_figure
 from app.ui.components import tiles
 from app.ui.words import percent, plural, whole
 from tunixrt_core.errors import TunixRTError
@@ -187,12 +188,20 @@ def show_histogram(histogram: Histogram, totals: Totals, limit: int) -> None:
     )
     if edges[-1] - edges[0] < _FEW_LENGTHS:
         # whole tokens only, and a limited bar width for a single length
-        figure.update_xaxes(dtick=1, range=[edges[0] - _FEW_LENGTHS / 2, edges[-1] + _FEW_LENGTHS / 2])
+        figure.update_xaxes(nticks=7, tickformat="d", range=[edges[0] - _FEW_LENGTHS / 2, edges[-1] + _FEW_LENGTHS / 2])
     over = totals.rows_left_out + totals.rows_shortened
     longer = f"{plural(over, 'row is', 'rows are')} longer than {limit:,}" if over else f"none is longer than {limit:,}"
-    said = f"Rows have {totals.shortest:,} to {totals.longest:,} tokens, {totals.mean:,.0f} on average; {longer}."
-    st.plotly_chart(figure, key="preflight-histogram", config={"displayModeBar": False}, alt=said)
+    mean = "" if totals.shortest == totals.longest else f", {totals.mean:,.0f} on average"
+    said = f"{length_words(totals)}{mean}; {longer}."
+    show_figure(figure, key="preflight-histogram", alt=said)
     st.caption(said)
+
+
+def length_words(totals: Totals) -> str:
+    """`Rows have 40 to 83 tokens`."""
+    if totals.shortest == totals.longest:
+        return f"Every row has {totals.longest:,} tokens"
+    return f"Rows have {totals.shortest:,} to {totals.longest:,} tokens"
 
 
 def show_policies(policies: Sequence[PolicyEffect], chosen: str) -> None:

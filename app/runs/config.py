@@ -11,6 +11,7 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, halves
 from app.ui.navigation import go
+from app.ui.words import percent
 from tunixrt_core.errors import BrokenFile, ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.record import Run, RunState
@@ -43,7 +44,7 @@ def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
     _show_base(run)
     with halves():
         with card("Plan", note=state.device, key="run-plan"):
-            pairs = [(key.replace("_", " ").capitalize(), _words(value)) for key, value in state.plan.items()]
+            pairs = [(key.replace("_", " ").capitalize(), _said(key, value)) for key, value in state.plan.items()]
             blocks.key_values(
                 pairs or [("Rows", f"{manifest.data.train_rows:,} train, {manifest.data.eval_rows:,} eval")]
             )
@@ -85,9 +86,17 @@ def _show_base(run: Run) -> None:
             st.rerun()
 
 
+def _said(key: str, value: object) -> str:
+    return percent(value) if key.endswith("_share") and isinstance(value, float) else _words(value)
+
+
 def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " · ".join(f"{name} {_words(each)}" for name, each in value.items())
     if isinstance(value, float):
         return f"{value:,.4g}"
     if isinstance(value, list):
         return ", ".join(map(_words, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -33,7 +33,7 @@ def show_exports(run: Run, manifest: RunManifest) -> None:
     layouts = list(ExportLayout) if manifest.method is Method.LORA else [ExportLayout.MERGED]
     there = {model.layout: model for model in get_pipeline().model_exports.of_run(run.id)}
     latest = get_pipeline().model_exports.latest_of(run.id)
-    with halves():
+    with halves() if len(layouts) > 1 else st.container():
         for layout in layouts:
             title, note = _WORDS[layout]
             with card(title, note=note, key=f"export-{layout.value}"):

@@ -221,9 +221,10 @@ def _words(text: str) -> list[str]:
     return text.splitlines(keepends=True) if len(text) > 4000 else re.findall(r"\s|\S+", text)
 
 
-def facts(name: str, state: str, tint: str, text: str) -> None:
-    """One line of a list: a name, its state as a chip, and a sentence."""
-    html(f"<span class='chip {tint}'>{escape(state)}</span> <strong>{escape(name)}</strong> {escape(text)}")
+def facts(name: str, state: str, tint: str, text: str, *, code: str = "") -> None:
+    """One line of a list: a name and its id, its state as a chip, and a sentence."""
+    named = f"<strong>{marked(name)}</strong>" + (f" <code>{escape(code)}</code>" if code else "")
+    html(f"<span class='chip {tint}'>{escape(state)}</span> {named} {escape(text)}")
 
 
 def chip(text: str, tint: str = "grey") -> None:

@@ -62,9 +62,9 @@ def card(title: str, note: str = "", *, key: str) -> Iterator[None]:
     """A bordered box with a bold title and a grey note at its right."""
     with st.container(border=True, height="stretch", key=key):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{title}**", width="content")
+            st.markdown(f"**{escape_markdown(title)}**", width="content")
             if note:
-                st.caption(note, width="content")
+                st.caption(escape_markdown(note), width="content")
         yield
 
 
@@ -93,12 +93,12 @@ def narrow_and_wide() -> tuple[DeltaGenerator, DeltaGenerator]:
     return grid.cell(), grid.cell(column_span=2)
 
 
-def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 200) -> None:
-    """A row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
+def tiles(values: Sequence[tuple[str, str, str]], *, key: str, columns: int = 4, width: int = 150) -> None:
+    """A quiet row of numbers: `(label, value, help or "")`, each at least `width` pixels wide."""
     with st.container(key=key):
         with st.grid(columns, min_column_width=width):
             for label, value, hint in values:
-                st.metric(label, value, border=True, height="stretch", help=hint or None)
+                st.metric(label, value, help=hint or None)
 
 
 @contextmanager
@@ -139,39 +139,6 @@ def table(
     )
 
 
-def pick_row(
-    rows: Sequence[dict[str, Any]],
-    columns: dict[str, Any],
-    *,
-    key: str,
-    alt: str,
-    selected: int | None = None,
-    height: Any = "content",
-) -> int | None:
-    """A table with one selectable row; the index of the selected one.
-
-    `selected` is the row in the address. If it differs from the last choice here, as after the browser's
-    "back" button, the table is rebuilt with it: its own choice would win otherwise.
-    """
-    last, turn = st.session_state.get(f"{key}-chosen", (selected, 0))
-    turn += selected is not None and last != selected
-    event = st.dataframe(
-        _arrow(rows, columns),
-        column_config=columns,
-        height=height,
-        **_LOOK,
-        key=f"{key}-{turn}",
-        alt=alt,
-        on_select="rerun",
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [selected]}} if selected is not None else None,
-    )
-    rows_chosen = event["selection"]["rows"]
-    chosen = int(rows_chosen[0]) if rows_chosen and rows_chosen[0] < len(rows) else None
-    st.session_state[f"{key}-chosen"] = (selected if chosen is None else chosen, turn)
-    return chosen
-
-
 _NAMED = {"run": "run", "dataset": "dataset version"}  # in an address; other choices change with these
 
 
@@ -203,7 +170,7 @@ def tunix_words() -> str:
 
 
 def held_words(holding: Holding) -> str:
-    """The accelerator's job and its time left: `Trains r-0142, about 26 min left`."""
+    """The accelerator's job and its time left: `Trains tiny-dial (r-0142), about 26 min left`."""
     holder = holding.holder
     if holder is None:
         return "Free"
@@ -212,7 +179,8 @@ def held_words(holding: Holding) -> str:
     )
     left = f", about {duration(holding.seconds_left)} left" if holding.seconds_left is not None else ""
     elsewhere = "" if holder.ours else f", in {holder.where}"
-    return f"{action} {holder.run}{left}{elsewhere}"
+    run = f"{holding.name} ({holder.run})" if holding.name else holder.run
+    return f"{action} {run}{left}{elsewhere}"
 
 
 def device_block() -> None:
@@ -233,5 +201,5 @@ def _device_block() -> None:
                 st.badge("Busy" if queue.holder else "Free", color="blue" if queue.holder else "green")
             if queue.holder:
                 behind = f", {plural(len(queue.waiting), 'job')} waiting" if queue.waiting else ""
-                st.caption(f"{held_words(rt.home.holding())}{behind}")
+                st.caption(escape_markdown(f"{held_words(rt.home.holding())}{behind}"))
             st.caption(tunix_words())

@@ -1,4 +1,4 @@
-"""Ctrl-K: go to a page, run, dataset or trace. `?`: the map of keys."""
+"""Ctrl-K: go to a page, run, dataset, trace or setting. `?`: the map of keys."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from app.component.element import element
 from app.ui.navigation import sections
 
 KEYS = (
-    ("Ctrl K", "Go to a page, run, dataset or trace (⌘ K on a Mac)"),
+    ("Ctrl K", "Go to a page, run, dataset, trace or setting (⌘ K on a Mac)"),
     ("?", "This map"),
     ("Esc", "Close"),
+    ("↑, ↓, Enter", "In a list: move, and open"),
+    ("Space", "Runs: select for the charts"),
     ("J, K", "Traces: read the next or the previous one"),
     ("G, U, B", "Traces: judge good, unsure, bad"),
     ("N, P", "Traces: judge the next or the previous step"),

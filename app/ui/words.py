@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.runs.evaluation_record import EvalRecord
-from tunixrt_core.runs.record import RunState, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 
 MISSING = "–"
 
@@ -46,6 +46,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def named(run: Run) -> str:
+    """A run by its name and id: `tiny-dial (r-0037)`."""
+    return f"{run.name} ({run.id})"
+
+
 def decimals(value: float | None, digits: int = 3) -> str:
     """Fixed decimals, a dash for a missing value and a word for NaN."""
     if value is None:
@@ -64,8 +69,9 @@ def points(difference: float) -> str:
 
 
 def points_between(value: float, low: float, high: float) -> str:
-    """A difference of two shares with its interval: `+6.8 points (+1.2 points to +12.4 points)`."""
-    return f"{points(value)} ({points(low)} to {points(high)})"
+    """A difference of two shares with its interval: `+6.8 points (+1.2 to +12.4)`."""
+    ends = (points(end).removesuffix(" points") for end in (low, high))
+    return f"{points(value)} ({' to '.join(ends)})"
 
 
 def p_value(value: float) -> str:
@@ -106,8 +112,16 @@ def moment(when: datetime | None, zone: tzinfo | None = None) -> str:
     """`21 Nov 2026, 16:40`, in the server's time zone where no other is given."""
     if when is None:
         return MISSING
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return f"{aware.astimezone(zone):%-d %b %Y, %H:%M}"
+    return f"{_local(when, zone):%-d %b %Y, %H:%M}"
+
+
+def day(when: datetime) -> str:
+    """`21 Nov, 16:40`, for a table."""
+    return f"{_local(when):%-d %b, %H:%M}"
+
+
+def _local(when: datetime, zone: tzinfo | None = None) -> datetime:
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(zone)
 
 
 def short_hash(value: str) -> str:

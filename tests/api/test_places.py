@@ -13,7 +13,7 @@ from tunixrt_core.traces.trace import Trace
 def test_versions_of_datasets_are_places(api: TestClient, pipeline: Pipeline) -> None:
     pipeline.traces.ingest_examples(10)
     pipeline.datasets.build(DatasetSpec("sums"))
-    places = api.get("/places").json()["places"]
+    places = [place for place in api.get("/places").json()["places"] if place["kind"] != "setting"]
     assert [(place["kind"], place["name"], place["address"]) for place in places] == [
         ("dataset", "sums v1", "/datasets?dataset=sums%3A1")
     ]
@@ -28,6 +28,15 @@ def test_runs_are_places_where_they_have_a_page(api: TestClient, trains: Pipelin
     else:
         detail = f"succeeded · {run.id}"
         assert places == [{"kind": "run", "name": run.name, "detail": detail, "address": f"/run?run={run.id}"}]
+
+
+def test_settings_are_places_that_lead_to_their_field_or_to_the_system(api: TestClient, pipeline: Pipeline) -> None:
+    places = {place["detail"]: place for place in api.get("/places").json()["places"] if place["kind"] == "setting"}
+    page = "new-run" if pipeline.home.tunix_status().available else "tunix"
+    rate = places["optimizer.learning_rate"]
+    assert (rate["name"], rate["address"]) == ("Learning rate", f"/{page}?find=Learning+rate")
+    token = places["TUNIXRT_TOKEN"]
+    assert (token["name"], token["address"]) == ("Token", "/system")
 
 
 def test_traces_are_found_by_their_words(api: TestClient, pipeline: Pipeline) -> None:

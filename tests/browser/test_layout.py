@@ -168,7 +168,6 @@ def test_a_row_of_every_list_opens_by_click_and_by_keyboard(visitor: Visitor) ->
     runs.press("Enter")
     visitor.page.wait_for_url("**/run?run=r-0002")
     visitor.page.go_back()
-    visitor.page.get_by_role("link", name="run").first.wait_for()
     runs.locator(".rows .row").first.locator("a").click()
     visitor.page.wait_for_url("**/run?run=r-0003")
 

@@ -53,6 +53,17 @@ def test_a_trace_is_found_by_its_words(visitor: Visitor) -> None:
     visitor.settle()
 
 
+def test_a_setting_is_found_and_unfolded_in_its_form(visitor: Visitor) -> None:
+    visitor.open("")
+    field = open_palette(visitor)
+    field.fill("weight decay")
+    visitor.page.get_by_role("option", name="Weight decay").first.wait_for()
+    field.press("Enter")
+    visitor.page.wait_for_url(re.compile("/(new-run|tunix)"))
+    visitor.settle()
+    visitor.page.get_by_label("Weight decay").first.wait_for()
+
+
 def test_words_that_nothing_has_are_said(visitor: Visitor) -> None:
     visitor.open("")
     open_palette(visitor).fill("zzqy")
@@ -69,7 +80,7 @@ def test_a_question_mark_shows_the_keys_but_not_while_one_types(visitor: Visitor
     assert visitor.page.locator("dialog[open]").count() == 0
     visitor.page.locator("h1").first.click()
     visitor.page.keyboard.press("?")
-    visitor.sees("Go to a page, run, dataset or trace (⌘ K on a Mac)")
+    visitor.sees("Go to a page, run, dataset, trace or setting (⌘ K on a Mac)")
 
 
 def test_a_browser_keeps_chunks_for_good_and_asks_for_the_entry_again(visitor: Visitor) -> None:

@@ -6,8 +6,9 @@ import threading
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from tests.helpers.component import readings
+from tests.helpers.component import parts, readings
 from tests.pages.conftest import checked, keys, open_page, press, words
 from tunixrt_core.datasets.building import Progress
 from tunixrt_core.datasets.lengths import Lengths
@@ -46,6 +47,23 @@ def test_a_name_that_cannot_be_used_is_a_sentence_and_keeps_the_form(rt: Pipelin
     assert rt.datasets.versions() == []
 
 
+def test_the_plan_follows_the_fields_and_freezes_nothing(filled: Pipeline) -> None:
+    app = open_page("datasets.py", new="1")
+    assert "60 traces match, 10% of the prompts held back for evaluation" in words(app)
+    app.number_input(key="dataset-limit").set_value(7)
+    app = checked(app.run())
+    assert "limit: " in words(app), "all that match have no limit"
+    app.selectbox(key="dataset-selection").set_value("latest")
+    app.selectbox(key="gate-answer").set_value("warn")
+    app = checked(app.run())
+    assert "60 traces match, at most 7 are taken, 10% of the prompts held back for evaluation, 1 quality gate" in words(
+        app
+    )
+    app.text_input(key="dataset-name").set_value("Not A Name")
+    assert "name: " in words(checked(app.run()))
+    assert len(filled.datasets.versions()) == 1
+
+
 def test_the_same_content_again_is_the_same_version(filled: Pipeline) -> None:
     app = open_page("datasets.py", new="1")
     app.text_input(key="dataset-name").set_value("examples")
@@ -64,11 +82,16 @@ def test_downloads_lead_to_the_streaming_route(filled: Pipeline) -> None:
     assert "/api/datasets/examples/1/export.jsonl?format=tunix_sft" in links
 
 
+def listed(app: AppTest, name: str) -> list[dict[str, Any]]:
+    """The rows of a list of the page."""
+    return next(rows for part in parts(app, "listing") for key, rows in part["answer"].items() if key == name)
+
+
 def test_the_preview_shows_rows_of_the_chosen_split(filled: Pipeline) -> None:
     app = open_page("datasets.py")
-    shown = app.dataframe[1].value
-    train = {trace.content_hash[:8] for trace, _ in filled.datasets.rows("examples", 1, "train")}
-    assert set(shown["id"]) <= train
+    train = {trace.content_hash for trace, _ in filled.datasets.rows("examples", 1, "train")}
+    assert {row["id"] for row in listed(app, "rows")} <= train
+    assert [row["version"] for row in listed(app, "versions")] == [1]
 
 
 def test_training_is_offered_only_with_tunix(filled: Pipeline) -> None:
@@ -89,10 +112,11 @@ def test_gates_are_told_with_what_they_found_and_the_rows_behind_them(faulty: Pi
     said = words(app)
     assert "1 row of 31, kept" in said
     assert "none found in 31 rows" in said
-    assert "The answer is not the reference. Answer '5', reference '4'." in list(app.dataframe[1].value["why"])
+    said = "The answer is not the reference. Answer '5', reference '4'."
+    assert said in [row["why"] for row in listed(app, "findings")]
     app.pills(key=f"gate-chip-{faulty.datasets.get('faulty').content_hash[:8]}").set_value("tags")
     app = checked(app.run())
-    assert list(app.dataframe[1].value["why"]) == ["A tag is opened and never closed."]
+    assert [row["why"] for row in listed(app, "findings")] == ["A tag is opened and never closed."]
     assert "<ins>&lt;think&gt;</ins>" in words(app)
 
 
@@ -109,7 +133,7 @@ def test_gate_finding_split_and_what_it_is_compared_with_stand_in_the_address(fa
     named = second.content_hash
     there = {"dataset": "gated:3", "gate": "answer_missing", "finding": named[:12], "split": "eval", "from": "1"}
     app = open_page("datasets.py", **there)
-    assert set(app.dataframe[1].value["why"]) == {"The answer is in no step."}
+    assert {row["why"] for row in listed(app, "findings")} == {"The answer is in no step."}
     assert readings(app)[0]["steps"] == [{"type": "reason", "text": second.steps[0].content}]
     assert first.steps != second.steps
     assert app.segmented_control(key="preview-split").value == "eval"

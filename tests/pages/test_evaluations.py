@@ -68,7 +68,7 @@ def test_the_leaderboard_ranks_all_models_of_one_eval_set(filled: Pipeline, run:
     evaluate(filled, second)
     text = words(open_page("evaluations.py"))
     board = text[text.index("<table class='iv board'>") :]
-    places = [board.index(f"{name}, train step") for name in (second.id, run.id)]
+    places = [board.index(f"{name} · train step") for name in (second.id, run.id)]
     assert places == sorted(places), "at equal scores the newer is listed first"
     assert board.index("base · evaluated for") > max(places)
     assert board.count("base · evaluated for") == 1, "the same base model is listed once"

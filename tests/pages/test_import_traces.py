@@ -158,23 +158,28 @@ def test_a_preview_says_what_each_column_becomes(rt: Pipeline, tmp_path: Path) -
     assert rt.traces.count() == 0
 
 
-def test_columns_can_be_named_by_hand_where_the_format_is_not_known(rt: Pipeline, tmp_path: Path) -> None:
+def test_a_file_of_no_known_format_is_asked_for_its_columns_beginning_with_a_guess(
+    rt: Pipeline, tmp_path: Path
+) -> None:
     path = tmp_path / "some.csv"
-    path.write_text("frage,antwort\nHow many?,42\n", encoding="utf-8")
+    path.write_text("nr,frage,antwort\n1,How many?,42\n2,How few?,7\n", encoding="utf-8")
     app = path_page(path)
-    assert "The format is not known" in app.error[0].value
-    app.toggle(key="path-by-hand").set_value(True)
-    app = checked(app.run())
-    # nothing is wrong yet: the user has only begun
     assert not app.error
-    assert "Map a column to prompt and one to final answer." in words(app)
-    assert app.button(key="import-path").disabled
-    app.selectbox(key="path-map-frage").set_value("prompt")
+    text = words(app)
+    assert "The format is not known. Say which column is what" in text
+    assert "--map" not in text
+    assert "A guess" in text
+    assert "How many? | How few?" in text
+    fields = {name: app.selectbox(key=f"path-map-{name}").value for name in ("nr", "frage", "antwort")}
+    assert fields == {"nr": "meta", "frage": "prompt", "antwort": "final_answer"}
+    app.selectbox(key="path-map-antwort").set_value("meta")
     app = checked(app.run())
     assert "Map a column to final answer." in words(app)
+    assert app.button(key="import-path").disabled
     app.selectbox(key="path-map-antwort").set_value("final_answer")
     app = press(checked(app.run()), "import-path")
-    assert [stored.trace.prompt for stored in rt.traces.page().items] == ["How many?"]
+    assert {stored.trace.prompt for stored in rt.traces.page().items} == {"How many?", "How few?"}
+    assert "The report above says what was stored." in words(app)
 
 
 def test_a_column_inside_of_another_can_be_named_by_hand(rt: Pipeline, tmp_path: Path) -> None:

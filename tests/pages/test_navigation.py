@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -109,18 +108,3 @@ def test_the_name_of_a_run_is_shown_as_typed(filled: Pipeline) -> None:
     assert title == escape_markdown(name)
     # an empty coloured text, which shows nothing, keeps Streamlit from making a link of an address
     assert re.sub(r"\\(.)", r"\1", title.replace(":gray[]", "")) == name
-
-
-@pytest.mark.tunix
-def test_enter_in_a_field_of_the_dataset_form_freezes_no_version(filled: Pipeline) -> None:
-    app = open_page("datasets.py", new="1")
-    forms = [block.proto for block in _blocks(app.main) if "dataset-form" in str(block.proto)]
-    assert forms
-    assert not any("enter_to_submit: true" in str(form) for form in forms)
-
-
-def _blocks(block: Any) -> Iterator[Any]:
-    for child in block.children.values():
-        if hasattr(child, "children"):
-            yield child
-            yield from _blocks(child)

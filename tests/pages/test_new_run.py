@@ -261,7 +261,7 @@ def test_a_slice_shows_its_bound_or_offers_to_compile_for_it_or_says_what_is_mis
 
     app = open_page("new_run.py")
     offered = "slice-compile" in keys(app)
-    assert offered != any("libtpu" in error.value for error in app.error)
+    assert offered != ("libtpu" in words(app))
     compiler = filled.manifests.slices._compiler()
     started = press(open_page("new_run.py"), "start-run").query_params["run"]
     assert filled.queue.wait(30)

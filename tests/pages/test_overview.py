@@ -129,14 +129,14 @@ def test_a_run_under_way_is_told_with_its_device(filled: Pipeline) -> None:
     app = open_page("overview.py")
     held.release()
     text = words(app)
-    assert f"Trains {run.id}, about " in text
+    assert f"Trains {run.name} ({run.id}), about " in text.replace("\\", "")
     assert f"Watch {run.id}" in {button.label for button in app.button} or not is_tunix_available()
 
 
 def test_the_best_score_is_told_with_its_points_over_the_base(filled: Pipeline) -> None:
     evaluate(filled, make_run(filled, RunStatus.SUCCEEDED))
     best = open_page("overview.py").metric[3]
-    assert (best.label, best.value, best.delta) == ("Best exact match", "100.0%", "+100.0 points")
+    assert (best.label, best.value, best.delta) == ("Best exact match", "100.0%", "+100.0 over base")
 
 
 def test_counts_tell_what_came_this_week(filled: Pipeline) -> None:

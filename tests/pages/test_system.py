@@ -103,7 +103,7 @@ def test_who_holds_the_device_is_told(filled: Pipeline) -> None:
     assert held is not None
     text = words(open_page("system.py"))
     held.release()
-    assert f"Trains {run.id}, about " in text
+    assert f"Trains {run.name} ({run.id}), about " in text.replace("\\", "")
 
 
 @pytest.mark.parametrize("state", [RunStatus.FAILED, RunStatus.SUCCEEDED])

@@ -37,7 +37,7 @@ class Attention:
 
     `key` identifies the item, so that a new one about the same subject is shown again. `target` is the run, the
     evaluation or the dataset version (`name:version`) that the action applies to; `rows` of the gate `gate` are to be
-    reviewed.
+    reviewed. `name` is that of the run which `subject` is the id of.
     """
 
     key: str
@@ -49,6 +49,7 @@ class Attention:
     at: datetime
     gate: str = ""
     rows: int = 0
+    name: str = ""
 
 
 def of_run(run: Run, state: RunState) -> Iterator[Attention]:
@@ -56,18 +57,22 @@ def of_run(run: Run, state: RunState) -> Iterator[Attention]:
     at = run.ended_at or run.created_at
     key = f"{run.id} {run.status} {at.isoformat()}"
     if run.status is RunStatus.BROKEN:
-        yield Attention(f"{run.id} broken {run.message}", "damaged", run.id, run.message, "view run", run.id, at)
+        yield Attention(
+            f"{run.id} broken {run.message}", "damaged", run.id, run.message, "view run", run.id, at, name=run.name
+        )
     elif run.status is RunStatus.FAILED:
-        yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at)
+        yield Attention(key, "failed", run.id, _why(run, state), "view run", run.id, at, name=run.name)
     elif run.status is RunStatus.INTERRUPTED:
-        yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at)
+        yield Attention(key, "interrupted", run.id, _why(run, state), "resume", run.id, at, name=run.name)
     elif state.refused:
         text = f"was not resumed, and is as before: {state.refused}"
-        yield Attention(f"{run.id} refused {state.refused}", "warning", run.id, text, "view run", run.id, at)
+        yield Attention(
+            f"{run.id} refused {state.refused}", "warning", run.id, text, "view run", run.id, at, name=run.name
+        )
     elif state.alerts:
         times = ", ".join(f"{_plain(name)}{f' ({n} times)' if n > 1 else ''}" for name, n in state.alerts.items())
         key = f"{run.id} alerts {sorted(state.alerts.items())}"
-        yield Attention(key, "alert", run.id, f"raised alerts: {times}.", "view run", run.id, at)
+        yield Attention(key, "alert", run.id, f"raised alerts: {times}.", "view run", run.id, at, name=run.name)
 
 
 def of_version(version: DatasetVersion, outcomes: Sequence[GateOutcome]) -> Iterator[Attention]:

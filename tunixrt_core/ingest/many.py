@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tunixrt_core.ingest.formats.detect import Format
     from tunixrt_core.ingest.reader import AnyReader
 
+UNKNOWN_FORMAT = "unknown_format"  # in the details of an error: its rows are objects, of no format that is known
 LONE_OBJECT = "lone_object"  # in the details of an error: the file is one object that is no row
 _DESCRIPTION = (
     "is one object of no known format, such as the settings of a program, and was left out. Import the file alone to "

@@ -33,7 +33,7 @@ from tunixrt_core.ingest.formats.detect import FORMATS, Detected, Format, detect
 from tunixrt_core.ingest.formats.fields import Options
 from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.formats.oasst import is_node
-from tunixrt_core.ingest.many import LONE_OBJECT, FilesReader
+from tunixrt_core.ingest.many import LONE_OBJECT, UNKNOWN_FORMAT, FilesReader
 from tunixrt_core.ingest.reasoning.steps import AUTO, Rule
 from tunixrt_core.ingest.reasoning.turn import role_of
 from tunixrt_core.ingest.report import unit_of
@@ -217,7 +217,8 @@ def _detect(
     except UnreadableFile as error:
         is_json = container == "json" or (container == "jsonl" and name.lower().endswith(".json"))
         is_lone = is_json and len(objects) == len(first) == 1
-        raise UnreadableFile(f"{name}: {error}", details={LONE_OBJECT: True} if is_lone else None) from None
+        details = {UNKNOWN_FORMAT: True} | ({LONE_OBJECT: True} if is_lone else {})
+        raise UnreadableFile(f"{name}: {error}", details=details) from None
 
 
 def _why_nothing(first: list[RawRow], container: Container) -> str:

@@ -33,13 +33,14 @@ class Holding:
 
     `seconds_left` is None if unknown, `device_memory` if the device is a CPU or reports nothing.
     `memory` is the machine's, with the holder's process shown separately, or this one without a holder; None where
-    that process is on another machine.
+    that process is on another machine. `name` is that of the run that the accelerator works for.
     """
 
     holder: Holder | None
     seconds_left: float | None
     device_memory: DeviceMemory | None
     memory: MemoryUse | None
+    name: str = ""
 
 
 def held_by_training(holder: Holder, folder: RunDir) -> Holding:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ CHECK, MEASURE = "database check", "disk use"  # keys of upkeep tasks
 if TYPE_CHECKING:
     from tunixrt_core.home.disk import DiskUse
     from tunixrt_core.home.repair import Finding
+    from tunixrt_core.jobs.accelerator import Holder
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.runs.evaluation_record import EvalRecord
@@ -184,6 +185,9 @@ class Home:
             run = self._store.runs.get(holder.run)
         except NotFound:  # of a command with a folder of its own
             return Holding(holder, None, None, memory_of(holder))
+        return replace(self._held_for(run, holder), name=run.name)
+
+    def _held_for(self, run: Run, holder: Holder) -> Holding:
         if holder.kind == "evaluate":
             states = (EvalDir.of(record).state() for record in self._store.evals.list(run.id))
             return held_by_evaluation(holder, [s for s in states if s and not s.status.over])

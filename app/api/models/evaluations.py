@@ -150,6 +150,7 @@ class BoardEntry(BaseModel):
     notes: list[str] = Field(description="Settings that differ from most entries of the board.")
     exact_match: float | None = Field(description="Share of answers that are right and in the format of the run.")
     flexible_match: float | None = Field(description="Share of answers that are right in any known form.")
+    name: str | None = Field(description="Name of the tuned model's run; null for a base model.")
 
 
 class Board(BaseModel):

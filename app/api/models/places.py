@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 
 class Place(BaseModel):
-    kind: Literal["run", "dataset", "trace"]
+    kind: Literal["run", "dataset", "trace", "setting"]
     name: str
     detail: str
     address: str = Field(description="Path and query in the dashboard, such as `/run?run=…`.")

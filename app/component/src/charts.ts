@@ -106,6 +106,8 @@ class RunCharts {
     (this.bar.firstElementChild as HTMLElement).style.width = `${100 * (run.share ?? 0)}%`;
     run.tiles?.forEach(([value, change, note], i) => this.tile(i, value, change, note));
     this.begin(run);
+    this.tiles.hidden ||= !run.tiles?.some(([value]) => value !== MISSING);
+    this.controls.element.hidden ||= run.over && !run.train_step;
     this.notice.look(run.over, run.line ?? run.status, run.events.filter((event) => event.kind === "alert"));
     if (this.data.panels && !run.beginning) {
       const panels = runPanels(run, this.shown, this.data.notes);
@@ -119,7 +121,7 @@ class RunCharts {
     const { beginning } = run;
     this.begins.hidden = !beginning;
     this.charts.hidden = this.controls.element.hidden = Boolean(beginning);
-    if (!this.data.panels) this.tiles.hidden = Boolean(beginning);
+    this.tiles.hidden = !this.data.panels && Boolean(beginning);
     this.begins.replaceChildren(...(beginning ? [beginningList(beginning)] : []));
   }
 

@@ -18,6 +18,7 @@ import STATE_CSS from "./runs/state.css";
 interface Data {
   what: string;
   url: string;
+  answer?: unknown; // in place of a route's, where it is small
   version?: string;
   page?: string | null;
   shown: string | null;
@@ -25,10 +26,11 @@ interface Data {
   rows: number;
 }
 
-const HEIGHT = 36; // pixels of a row and of the head
+const HEAD = 36; // pixels
+const HEIGHT = { wide: 36, narrow: 56 }; // pixels of a row: two lines of a name where there is no room for one
 const AHEAD = 20; // rows before the end at which the next page is loaded
 const SPARE = 6; // rows drawn above and below what is seen
-const NARROW = 560; // pixels
+const NARROW = 470; // pixels
 const NOTHING = "–";
 const AGAIN_MS = 3000; // until a list that changes is read again
 
@@ -64,7 +66,7 @@ class List {
     this.data = call.data;
     this.frame.classList.toggle("opens", this.data.page !== null);
     this.scroller.setAttribute("aria-label", this.data.label);
-    const wanted = `${this.data.url} ${this.data.version ?? ""}`;
+    const wanted = this.data.answer ? JSON.stringify(this.data.answer) : `${this.data.url} ${this.data.version ?? ""}`;
     if (wanted !== this.wanted) void this.begin(wanted, this.loaded && !other);
     else if (moved) this.follow();
   }
@@ -105,7 +107,7 @@ class List {
     const listing = LISTINGS[this.data.what];
     if (!listing) throw new Error(`There is no list "${this.data.what}".`);
     const { wanted } = this;
-    const answer = await load<{ next?: string | null }>(url);
+    const answer = (this.data.answer ?? (await load(url))) as { next?: string | null };
     if (this.wanted !== wanted) return;
     this.columns = listing.columns(answer as never);
     this.rows = [...before, ...listing.rows(answer as never)];
@@ -142,9 +144,14 @@ class List {
     const narrow = this.frame.clientWidth < NARROW;
     if (narrow !== this.narrow) {
       this.narrow = narrow;
+      this.frame.classList.toggle("narrow", narrow);
       this.drawHead();
     }
     this.draw();
+  }
+
+  private get height(): number {
+    return this.narrow ? HEIGHT.narrow : HEIGHT.wide;
   }
 
   private seen(): number[] {
@@ -163,10 +170,11 @@ class List {
   private draw(): void {
     if (!this.loaded) return;
     const { scrollTop, clientHeight } = this.scroller;
-    const first = Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
-    const last = Math.min(this.rows.length, first + Math.ceil(clientHeight / HEIGHT) + 2 * SPARE);
-    this.scroller.style.height = `${HEIGHT * (1 + Math.max(2, Math.min(this.data.rows, this.rows.length)))}px`;
-    this.body.style.height = `${this.rows.length * HEIGHT}px`;
+    const { height } = this;
+    const first = Math.max(0, Math.floor(scrollTop / height) - SPARE);
+    const last = Math.min(this.rows.length, first + Math.ceil(clientHeight / height) + 2 * SPARE);
+    this.scroller.style.height = `${HEAD + height * Math.max(2, Math.min(this.data.rows, this.rows.length))}px`;
+    this.body.style.height = `${this.rows.length * height}px`;
     const seen = this.seen();
     this.body.replaceChildren(...this.rows.slice(first, last).map((row, i) => this.rowAt(first + i, row, seen)));
     this.scroller.setAttribute("aria-rowcount", String(this.next === null ? this.rows.length + 1 : -1));
@@ -180,13 +188,14 @@ class List {
       const cell = this.contentOf(row.cells[i] ?? null);
       const name = i === row.name && this.data.page !== null ? el("a", { href: this.address(row), tabIndex: -1, dir: "auto" }, cell) : cell;
       const code = i === row.name && row.code ? el("code", {}, row.code) : null;
-      return el("div", { className: number ? "number" : "", role: "gridcell", dir: "auto" }, name, code);
+      const className = number ? "number" : code ? "named" : i === row.name ? "name" : "";
+      return el("div", { className, role: "gridcell", dir: "auto" }, name, code);
     });
     const made = el("div", {
       className: `row${at === this.current ? " current" : ""}`, role: "row", id: `row-${at}`, "data-at": at,
       "aria-rowindex": at + 2, "aria-selected": String(row.key === this.data.shown),
     }, ...cells);
-    made.style.top = `${at * HEIGHT}px`;
+    made.style.top = `${at * this.height}px`;
     return made;
   }
 
@@ -221,7 +230,7 @@ class List {
 
   private onKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(this.scroller.clientHeight / HEIGHT) - 2);
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.height) - 2);
     const steps: Record<string, number> = {
       ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
     };
@@ -233,11 +242,12 @@ class List {
 
   private moveTo(at: number): void {
     this.current = Math.max(0, Math.min(this.rows.length - 1, at));
-    const top = this.current * HEIGHT;
+    const { height } = this;
+    const top = this.current * height;
     const { scrollTop, clientHeight } = this.scroller;
-    const room = clientHeight - HEIGHT; // below the head
+    const room = clientHeight - HEAD;
     if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + HEIGHT > scrollTop + room) this.scroller.scrollTop = top + HEIGHT - room;
+    else if (top + height > scrollTop + room) this.scroller.scrollTop = top + height - room;
     this.draw();
   }
 

@@ -1,4 +1,4 @@
-// Ctrl-K: a search over pages, runs, datasets and traces. `?`: the map of keys.
+// Ctrl-K: a search over pages, runs, datasets, traces and settings. `?`: the map of keys.
 import { el, style } from "./shared/dom";
 import { fuzzy, type Match } from "./shared/fuzzy";
 import { go } from "./shared/go";
@@ -33,7 +33,7 @@ export function mount(root: ShadowRoot | HTMLElement, call: Call<Data>): Mounted
 class Palette {
   private readonly field = el("input", {
     type: "text",
-    placeholder: "Go to a page, run, dataset or trace",
+    placeholder: "Go to a page, run, dataset, trace or setting",
     role: "combobox",
     autocomplete: "off",
     spellcheck: false,
@@ -144,7 +144,11 @@ class Palette {
 
   private draw(): void {
     const words = this.field.value.trim();
-    const known = fuzzy([...this.data.pages, ...this.places], words, (place) => place.name);
+    const all = [...this.data.pages, ...this.places];
+    const called = fuzzy(all, words, (place) => place.name);
+    // such as an id, which is no name
+    const told = words ? all.filter((place) => place.detail.toLowerCase().includes(words.toLowerCase())) : [];
+    const known = [...called.slice(0, SHOWN), ...told.filter((place) => !called.some(({ item }) => item === place)).map((item) => ({ item, at: [] }))];
     const traces = this.traces.map((item) => ({ item, at: [] }));
     this.found = [...known.slice(0, SHOWN), ...traces];
     this.current = Math.min(this.current, Math.max(0, this.found.length - 1));

@@ -77,4 +77,4 @@ def test_what_the_chart_shows_is_said_in_words(sides: tuple[Side, Side]) -> None
     said = finding(differences(*sides, SCORERS), "base", "tuned")
     assert said.startswith("tuned minus base: Exact match +66.7 points (")
     assert "Repetition +42.0 points" in said
-    assert said.endswith("Format valid +0.0 points (+0.0 points to +0.0 points), undecided.")
+    assert said.endswith("Format valid +0.0 points (+0.0 to +0.0), undecided.")

@@ -18,7 +18,7 @@ from tunixrt_core.training.trainer import Sampling
 class Entry:
     """One evaluated model. `notes` name settings that differ from most entries of its board.
 
-    `runs` are all runs with this evaluation of the same base model; for a tuned model it is its run.
+    `runs` are all runs with this evaluation of the same base model; for a tuned model it is its run, called `name`.
     `low` and `high` are the metric's 95 % interval where the evaluation has one. Beside the metric, `exact_match` is
     the share of right answers in format, `flexible_match` of those in any form, where the evaluation has them.
     """
@@ -39,6 +39,7 @@ class Entry:
     notes: tuple[str, ...] = ()
     exact_match: float | None = None
     flexible_match: float | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def _entry(record: EvalRecord, run: Run | None, metric: str, value: float) -> En
         setup=EvalSetup.from_dict(record.setup),
         exact_match=_number(record.metrics, "exact_match"),
         flexible_match=_number(record.metrics, "flexible_match"),
+        name=run.name if run and record.target == "tuned" else None,
     )
 
 

@@ -40,7 +40,7 @@ export function runPanels(run: RunCurves, options: Options, notes: Record<string
   const panels: Panel[] = [
     {
       id: "loss", title: "Loss", note: "lower is better", unit: NATS, large: true, log: options.log,
-      events: run.events, none: "The curves begin with the first train step.",
+      events: run.events, none: run.over ? "No curves: the run ended before its first train step." : "The curves begin with the first train step.",
       lines: !has("loss") ? [] : [
         ...(options.smoothing
           ? [

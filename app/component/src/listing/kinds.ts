@@ -1,5 +1,6 @@
 /** What can be listed: the columns, and how a row of the route's answer is read. */
 
+import { datasetRows, findings, versions } from "./datasets";
 import { recent } from "./recent";
 
 export interface Column {
@@ -69,7 +70,7 @@ const groups: Listing<{ groups: Group[] }> = {
     { title: "Right", width: "64px", number: true },
     { title: "Wrong", width: "64px", number: true },
     { title: "Answers", width: "72px", number: true, help: "Number of different final answers" },
-    { title: "Shortest right", width: "112px" },
+    { title: "Shortest right", width: "112px", number: true },
   ],
   rows: (answer) => answer.groups.map((one) => ({
     key: one.key,
@@ -115,4 +116,4 @@ const pairs: Listing<Pairs> = {
   })),
 };
 
-export const LISTINGS: Record<string, Listing<never>> = { groups, pairs, recent };
+export const LISTINGS: Record<string, Listing<never>> = { datasetRows, findings, groups, pairs, recent, versions };

@@ -59,7 +59,7 @@ export class List {
     this.folded = folded;
     this.current = Math.min(this.current, items.length - 1);
     const widths = columns.map((key) => COLUMNS.get(key)!.width).join(" ");
-    this.element.style.setProperty("--columns", `28px minmax(170px, 2fr) ${widths}`);
+    this.element.style.setProperty("--columns", `28px minmax(170px, 3fr) ${widths}`);
     this.scroller.setAttribute("aria-rowcount", String(items.length + 1));
     const head = `${columns.join()} ${sort} ${down}`;
     if (head !== this.head) this.drawHeader(sort, down);

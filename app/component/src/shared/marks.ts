@@ -11,10 +11,10 @@ const NAMES: Record<number, string> = {
 };
 
 export const MARKS_CSS = `
-.mark{unicode-bidi:isolate;direction:ltr;display:inline-block;font:600 13px/1.3 var(--st-code-font,monospace);
+.mark{unicode-bidi:isolate;direction:ltr;display:inline-block;font-size:0;
 padding:0 .3em;margin:0 1px;border-radius:3px;background:light-dark(#F8E3C6,#57390F);color:light-dark(#6B3A00,#F9D9A8);
 vertical-align:baseline;white-space:nowrap}
-.mark::before{content:attr(data-mark)}`;
+.mark::before{content:attr(data-mark);font:600 13px/1.3 var(--st-code-font,monospace)}`;
 
 /** The mark of one character. It holds the character itself, isolated: what is copied is the exact text. */
 function markOf(character: string): HTMLElement {
