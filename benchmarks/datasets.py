@@ -2,10 +2,10 @@
 
     python benchmarks/datasets.py [--rows 1000000] [--home FOLDER]
 
-Stores `--rows` traces of five texts and about 1 KB, one in twenty a near-duplicate, then builds versions of a tenth of them
-and of all: without gates, with each gate that compares rows, and the export of each. Every figure is of a process of its own.
-What grows from the tenth to all is carried on in a straight line to ten million. `--home` keeps the filled homes for
-the next time. Nothing here is a test.
+Stores `--rows` traces of five texts and about 1 KB, one in twenty a near-duplicate. Then it builds versions of a tenth
+of them and of all: without gates, and with each gate that compares rows; and it exports one of each. Every figure is
+a process of its own. What grows from the tenth to all is continued in a straight line to ten million.
+`--home` keeps the filled homes for the next time. Nothing here is a test.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.visitor import CHROMIUM, visiting
+from tests.browser.helpers.visitor import CHROMIUM, visiting
 from tests.helpers.command import tunixrt
 from tests.helpers.servers import Server, start_server
 

@@ -1,4 +1,4 @@
-"""Values of environment variables. All raise InvalidSettings, which names the variable."""
+"""Values of environment variables: parsers that raise InvalidSettings with its name."""
 
 from __future__ import annotations
 

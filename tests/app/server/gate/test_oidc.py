@@ -136,7 +136,7 @@ def files_at(path: Path) -> ConfigOption:
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Any]:
-    """A real OpenID provider on this machine, which believes whoever names a user."""
+    """A real OpenID provider on this machine, which believes any name."""
     mock = pytest.importorskip("oidc_provider_mock")
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # http, on this machine
     with mock.run_server_in_thread() as running:
