@@ -1,4 +1,4 @@
-"""Values of environment variables: parsers that raise InvalidSettings with its name."""
+"""Values of environment variables: parsers that raise InvalidSettings."""
 
 from __future__ import annotations
 

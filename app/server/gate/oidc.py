@@ -6,14 +6,15 @@ import hashlib
 import hmac
 import json
 import time
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks
-from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
@@ -126,10 +127,18 @@ def _section(settings: Settings, token: str) -> dict[str, Any]:
 
 
 def _of_file() -> Mapping[str, Any]:
-    """The section of secrets.toml, in `.streamlit` of the working directory or of the user's home."""
-    if not secrets_singleton.load_if_toml_exists():
-        return {}
-    section: Mapping[str, Any] = secrets_singleton.get("auth", {})
+    """The section of secrets.toml, in `.streamlit` of the user's home or, before that, of the working directory.
+
+    Read without Streamlit, which would read its other settings at once, before it has those of this server.
+    """
+    found: dict[str, Any] = {}
+    for folder in (Path.home(), Path.cwd()):
+        path = folder / ".streamlit" / "secrets.toml"
+        try:
+            found |= tomllib.loads(path.read_text()) if path.is_file() else {}
+        except (OSError, ValueError) as error:
+            raise InvalidSettings(f"{path}: {error}") from None
+    section: Mapping[str, Any] = found.get("auth", {})
     return section
 
 

@@ -14,9 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from streamlit import config
-from streamlit.config_option import ConfigOption
-from streamlit.runtime.secrets import Secrets
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
@@ -113,22 +110,16 @@ def test_the_variables_become_what_streamlit_reads() -> None:
 
 def test_a_secrets_file_may_name_several_providers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("authlib")
-    (tmp_path / "secrets.toml").write_text(
+    folder = tmp_path / ".streamlit"
+    folder.mkdir()
+    (folder / "secrets.toml").write_text(
         '[auth]\nredirect_uri = "http://localhost:{port}/oauth2callback"\ncookie_secret = "x"\n'
         '[auth.google]\nclient_id = "a"\n[auth.okta]\nclient_id = "b"\n'
     )
-    monkeypatch.setattr(oidc, "secrets_singleton", Secrets())
-    monkeypatch.setitem(config.get_config_options(), "secrets.files", files_at(tmp_path / "secrets.toml"))
+    monkeypatch.chdir(tmp_path)
     known, secrets = oidc_of(Settings.from_env({"TUNIXRT_OIDC_READ": "*", "TUNIXRT_PORT": "9000"}), "token")
     assert known is not None
     assert (list(known.providers), known.origin, secrets) == (["google", "okta"], "http://localhost:9000", {})
-
-
-def files_at(path: Path) -> ConfigOption:
-    """Streamlit's option with this file in place of those of the user."""
-    option = ConfigOption("secrets.files", type_=str, multiple=True)
-    option.set_value([str(path)], "test")
-    return option
 
 
 # --- a real provider -------------------------------------------------------------------------------------------------
