@@ -21,7 +21,7 @@ from tunixrt_core.util.files.records import HELD, Records
 PERMUTATIONS, BANDS = 128, 16
 _WIDTH = PERMUTATIONS // BANDS
 _VALUE, _NUMBER = 8, 4  # bytes
-_AT_ONCE = 1 << 20  # texts of a band that are compared at once
+_AT_ONCE = 1 << 18  # texts of a band that are compared at once
 _SEED = 1
 
 
