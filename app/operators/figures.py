@@ -9,7 +9,7 @@ from functools import cache
 
 from app.operators.exposition import Family, Sample, gauge
 from tunixrt_core import __version__
-from tunixrt_core.pipeline.watch import Figures, Training
+from tunixrt_core.pipeline.namespaces.watch import Figures, Training
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.processes.identity import resident_bytes
 

@@ -16,7 +16,7 @@ from app.ui.words import duration, moment, plural, size
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.home.disk import DiskUse
 from tunixrt_core.home.overview import CheckedStore
-from tunixrt_core.pipeline.home import CHECK, MEASURE
+from tunixrt_core.pipeline.namespaces.home import CHECK, MEASURE
 from tunixrt_core.util.tasks import Task
 
 TICK = 1  # seconds between updates of a task

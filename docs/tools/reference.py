@@ -26,20 +26,23 @@ FOLDER = Path(__file__).parents[1] / "reference" / "generated"
 # Section of the Python page -> the objects that scripts use.
 PYTHON = {
     "Opening a home": ("tunixrt_core.pipeline.pipeline.open_home", "tunixrt_core.pipeline.pipeline.Pipeline"),
-    "`rt.traces`": ("tunixrt_core.pipeline.traces.Traces",),
-    "`rt.datasets`": ("tunixrt_core.pipeline.datasets.Datasets", "tunixrt_core.datasets.spec.DatasetSpec"),
-    "`rt.exports`": ("tunixrt_core.pipeline.exports.Exports",),
-    "`rt.manifests`": ("tunixrt_core.pipeline.manifests.Manifests", "tunixrt_core.manifest.manifest.RunManifest"),
+    "`rt.traces`": ("tunixrt_core.pipeline.namespaces.traces.Traces",),
+    "`rt.datasets`": ("tunixrt_core.pipeline.namespaces.datasets.Datasets", "tunixrt_core.datasets.spec.DatasetSpec"),
+    "`rt.exports`": ("tunixrt_core.pipeline.namespaces.exports.Exports",),
+    "`rt.manifests`": (
+        "tunixrt_core.pipeline.namespaces.manifests.Manifests",
+        "tunixrt_core.manifest.manifest.RunManifest",
+    ),
     "`rt.runs`": (
-        "tunixrt_core.pipeline.runs.Runs",
+        "tunixrt_core.pipeline.namespaces.runs.Runs",
         "tunixrt_core.runs.record.Run",
         "tunixrt_core.runs.record.RunState",
     ),
-    "`rt.queue`": ("tunixrt_core.pipeline.queue.AcceleratorQueue",),
-    "`rt.model_exports`": ("tunixrt_core.pipeline.model_exports.ModelExports",),
-    "`rt.evaluations`": ("tunixrt_core.pipeline.evaluations.Evaluations",),
-    "`rt.playground`": ("tunixrt_core.pipeline.playground.Playground",),
-    "`rt.home`": ("tunixrt_core.pipeline.home.Home",),
+    "`rt.queue`": ("tunixrt_core.pipeline.namespaces.queue.AcceleratorQueue",),
+    "`rt.model_exports`": ("tunixrt_core.pipeline.namespaces.model_exports.ModelExports",),
+    "`rt.evaluations`": ("tunixrt_core.pipeline.namespaces.evaluations.Evaluations",),
+    "`rt.playground`": ("tunixrt_core.pipeline.namespaces.playground.Playground",),
+    "`rt.home`": ("tunixrt_core.pipeline.namespaces.home.Home",),
     "Results of evaluations": (
         "tunixrt_core.evaluation.folder.EvalDir",
         "tunixrt_core.evaluation.results.comparison.compare",

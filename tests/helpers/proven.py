@@ -2,8 +2,8 @@
 
 A test is proven where Tunix is not installed, if it passes, and neither looks for a module or a package that is missing
 nor starts a process, nor uses a shared fixture or is in a file that did. Left out is what is true of all tests alike:
-what libraries look for when they are imported, and the processes of `tunixrt_core.util.worker`, which outlive a test
-and need no Tunix. Pytest's cache keeps the proven tests, with the hash of their sources.
+what libraries look for when they are imported, and the processes of `tunixrt_core.util.processes.worker`, which outlive
+a test and need no Tunix. Pytest's cache keeps the proven tests, with the hash of their sources.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STARTS = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.fork", "os.fork
 _OF_TUNIX = frozenset(
     ("tunix", "jax", "jaxlib", "qwix", "flax", "optax", "orbax", "tokenizers", "safetensors", "huggingface_hub")
 )
-_WORKER = ["-m", "tunixrt_core.util.worker"]
+_WORKER = ["-m", "tunixrt_core.util.processes.worker"]
 
 
 class Asking:

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.homes import upkeep_over
 from tests.pages.conftest import make_run, open_page, press, words
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.pipeline.home import CHECK, MEASURE
+from tunixrt_core.pipeline.namespaces.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.tasks import Progress

@@ -209,7 +209,7 @@ def runs_resume(
     from tunixrt_core.cli.train import train_here
     from tunixrt_core.manifest.manifest import load_run_manifest
     from tunixrt_core.pipeline.foreground import Foreground
-    from tunixrt_core.pipeline.starting import with_duration
+    from tunixrt_core.pipeline.namespaces.starting import with_duration
     from tunixrt_core.training.learning_rate import CHOICES
 
     chosen = next((each for each in CHOICES if each == schedule), None)

@@ -24,7 +24,7 @@ from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.acts import Acts
-from tunixrt_core.pipeline.starting import rate_change_of, with_duration
+from tunixrt_core.pipeline.namespaces.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.ownership import require_over

@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
     from tunixrt_core.pipeline.acts import Acts
-    from tunixrt_core.pipeline.datasets import Datasets
-    from tunixrt_core.pipeline.evaluations import Evaluations
-    from tunixrt_core.pipeline.exports import Exports
-    from tunixrt_core.pipeline.home import Home
-    from tunixrt_core.pipeline.manifests import Manifests
-    from tunixrt_core.pipeline.model_exports import ModelExports
-    from tunixrt_core.pipeline.playground import Playground
-    from tunixrt_core.pipeline.queue import AcceleratorQueue
-    from tunixrt_core.pipeline.runs import Runs
-    from tunixrt_core.pipeline.traces import Traces
-    from tunixrt_core.pipeline.users import Users
-    from tunixrt_core.pipeline.watch import Watch
+    from tunixrt_core.pipeline.namespaces.datasets import Datasets
+    from tunixrt_core.pipeline.namespaces.evaluations import Evaluations
+    from tunixrt_core.pipeline.namespaces.exports import Exports
+    from tunixrt_core.pipeline.namespaces.home import Home
+    from tunixrt_core.pipeline.namespaces.manifests import Manifests
+    from tunixrt_core.pipeline.namespaces.model_exports import ModelExports
+    from tunixrt_core.pipeline.namespaces.playground import Playground
+    from tunixrt_core.pipeline.namespaces.queue import AcceleratorQueue
+    from tunixrt_core.pipeline.namespaces.runs import Runs
+    from tunixrt_core.pipeline.namespaces.traces import Traces
+    from tunixrt_core.pipeline.namespaces.users import Users
+    from tunixrt_core.pipeline.namespaces.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -70,26 +70,26 @@ class Pipeline:
 
     @made_once
     def traces(self) -> Traces:
-        from tunixrt_core.pipeline.traces import Traces
+        from tunixrt_core.pipeline.namespaces.traces import Traces
 
         return self.acts.guard("traces", Traces(self.store))
 
     @made_once
     def datasets(self) -> Datasets:
-        from tunixrt_core.pipeline.datasets import Datasets
+        from tunixrt_core.pipeline.namespaces.datasets import Datasets
 
         return self.acts.guard("datasets", Datasets(self.settings, self.store, self.requests))
 
     @made_once
     def exports(self) -> Exports:
-        from tunixrt_core.pipeline.exports import Exports
+        from tunixrt_core.pipeline.namespaces.exports import Exports
 
         return self.acts.guard("exports", Exports(self.settings, self.store, self.datasets))
 
     @made_once
     def manifests(self) -> Manifests:
-        from tunixrt_core.pipeline.exports import Exports
-        from tunixrt_core.pipeline.manifests import Manifests
+        from tunixrt_core.pipeline.namespaces.exports import Exports
+        from tunixrt_core.pipeline.namespaces.manifests import Manifests
 
         # the rows of a manifest are a file of the home, which nobody has asked for
         exports = Exports(self.settings, self.store, self.datasets)
@@ -98,26 +98,26 @@ class Pipeline:
 
     @made_once
     def runs(self) -> Runs:
-        from tunixrt_core.pipeline.runs import Runs
+        from tunixrt_core.pipeline.namespaces.runs import Runs
 
         made = Runs(self.settings, self.store, self.jobs, self.registry, self.requests, self._starting)
         return self.acts.guard("runs", made)
 
     @made_once
     def queue(self) -> AcceleratorQueue:
-        from tunixrt_core.pipeline.queue import AcceleratorQueue
+        from tunixrt_core.pipeline.namespaces.queue import AcceleratorQueue
 
         return self.acts.guard("queue", AcceleratorQueue(self.jobs))
 
     @made_once
     def model_exports(self) -> ModelExports:
-        from tunixrt_core.pipeline.model_exports import ModelExports
+        from tunixrt_core.pipeline.namespaces.model_exports import ModelExports
 
         return self.acts.guard("model_exports", ModelExports(self.jobs, self.registry, self.requests))
 
     @made_once
     def evaluations(self) -> Evaluations:
-        from tunixrt_core.pipeline.evaluations import Evaluations
+        from tunixrt_core.pipeline.namespaces.evaluations import Evaluations
 
         made = Evaluations(
             self.settings, self.store, self.jobs, self.registry, self.requests, self._starting, self.traces
@@ -126,25 +126,25 @@ class Pipeline:
 
     @made_once
     def playground(self) -> Playground:
-        from tunixrt_core.pipeline.playground import Playground
+        from tunixrt_core.pipeline.namespaces.playground import Playground
 
         return self.acts.guard("playground", Playground(self.store, self.jobs, self.registry))
 
     @made_once
     def home(self) -> Home:
-        from tunixrt_core.pipeline.home import Home
+        from tunixrt_core.pipeline.namespaces.home import Home
 
         return self.acts.guard("home", Home(self.settings, self.store, self.jobs, self.registry))
 
     @made_once
     def watch(self) -> Watch:
-        from tunixrt_core.pipeline.watch import Watch
+        from tunixrt_core.pipeline.namespaces.watch import Watch
 
         return Watch(self.settings, self.store, self.queue, self.home)
 
     @made_once
     def users(self) -> Users:
-        from tunixrt_core.pipeline.users import Users
+        from tunixrt_core.pipeline.namespaces.users import Users
 
         return self.acts.guard("users", Users(self.store))
 

@@ -13,7 +13,7 @@ from app.api.models.bodies import ModelExportBody
 from app.api.models.runs import ExportedModel, ExportedModels, ModelExport
 from app.api.routes.runs import RunId
 from app.api.shared import IdempotencyKey, Pipe
-from tunixrt_core.pipeline.model_exports import archive_name
+from tunixrt_core.pipeline.namespaces.model_exports import archive_name
 from tunixrt_core.training.model_export import ExportLayout, ModelExportOptions
 
 router = APIRouter(tags=["Runs"], route_class=JsonRoute)

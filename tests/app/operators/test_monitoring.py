@@ -23,8 +23,8 @@ from tests.pipeline.test_pipeline import manifest_of
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.holding import DeviceMemory, Holding
 from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.pipeline.namespaces.watch import Figures, Training
 from tunixrt_core.pipeline.pipeline import Pipeline
-from tunixrt_core.pipeline.watch import Figures, Training
 from tunixrt_core.store.store import open_store
 from tunixrt_core.util.host import MemoryUse
 

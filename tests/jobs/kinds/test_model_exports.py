@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
+from tests.pipeline.namespaces.test_runs import finished, wait_for_records
 from tests.pipeline.test_pipeline import manifest_of, open_with
-from tests.pipeline.test_runs import finished, wait_for_records
 from tunixrt_core.errors import Busy, Conflict, NotFound, ShuttingDown
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.manifest.manifest import RunManifest
-    from tunixrt_core.pipeline.traces import Traces
+    from tunixrt_core.pipeline.namespaces.traces import Traces
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
 

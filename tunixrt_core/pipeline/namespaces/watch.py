@@ -16,8 +16,8 @@ from tunixrt_core.util.files.tails import tail
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.holding import Holding
-    from tunixrt_core.pipeline.home import Home
-    from tunixrt_core.pipeline.queue import AcceleratorQueue
+    from tunixrt_core.pipeline.namespaces.home import Home
+    from tunixrt_core.pipeline.namespaces.queue import AcceleratorQueue
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.manifest.sections import DataSection
-    from tunixrt_core.pipeline.datasets import Datasets
-    from tunixrt_core.pipeline.exports import Exports
+    from tunixrt_core.pipeline.namespaces.datasets import Datasets
+    from tunixrt_core.pipeline.namespaces.exports import Exports
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
     from tunixrt_core.training.estimates.memory import MemoryNeed

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.manifest.variants import Difference, Parent
-    from tunixrt_core.pipeline.starting import RunStarts
+    from tunixrt_core.pipeline.namespaces.starting import RunStarts
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.query import Page
     from tunixrt_core.store.store import Store
@@ -67,7 +67,7 @@ class Runs:
 
     @made_once
     def _starts(self) -> RunStarts:
-        from tunixrt_core.pipeline.starting import RunStarts
+        from tunixrt_core.pipeline.namespaces.starting import RunStarts
 
         return RunStarts(self._settings, self._store, self._jobs, self._registry, self._requests, self._starting)
 

@@ -19,7 +19,7 @@ from tunixrt_core.evaluation.folder import EvalDir
 from tunixrt_core.home import disk
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
-from tunixrt_core.pipeline.home import CHECK, MEASURE
+from tunixrt_core.pipeline.namespaces.home import CHECK, MEASURE
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.folder import RunDir

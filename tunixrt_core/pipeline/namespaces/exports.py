@@ -26,7 +26,7 @@ from tunixrt_core.traces.rows import SPLITS
 
 if TYPE_CHECKING:
     from tunixrt_core.datasets.versions import DatasetVersion
-    from tunixrt_core.pipeline.datasets import Datasets
+    from tunixrt_core.pipeline.namespaces.datasets import Datasets
     from tunixrt_core.settings import Settings
     from tunixrt_core.store.store import Store
     from tunixrt_core.traces.rows import Split

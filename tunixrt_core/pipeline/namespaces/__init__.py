@@ -1,0 +1,1 @@
+"""The namespaces of a Pipeline (`rt.traces`, `rt.runs`, ...), one module each."""
