@@ -145,7 +145,7 @@ clean:
 	rm -rf .venv .venv-free .venv-skypilot build dist site docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 schema: .venv-free/.installed-dev
-	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/run-manifest.schema.json
+	.venv-free/bin/python -c "import json; from tunixrt_core.manifest.manifest import json_schema; print(json.dumps(json_schema(), indent=2))" > docs/reference/run-manifest.schema.json
 
 # The documentation site, in site/. A broken link or reference is an error.
 docs: .venv-free/.installed-dev-docs

@@ -12,7 +12,7 @@ from app.state import get_pipeline
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, foot_bar
 from app.ui.words import plural
-from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import Allocation, DatasetSpec, Dedupe, Negatives, Selection, SplitBy
 from tunixrt_core.errors import TunixRTError

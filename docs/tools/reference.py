@@ -68,7 +68,7 @@ def manifest() -> str:
     top = {name: value for name, value in schema["properties"].items() if not sections[name]}
     parts = [
         "# Run manifest",
-        "The [JSON Schema](../../run-manifest.schema.json) holds the same for programs. Unknown keys are errors.",
+        "The [JSON Schema](../run-manifest.schema.json) holds the same for programs. Unknown keys are errors.",
         "## Top level",
         _fields({"properties": top, "required": schema.get("required", ())}, schema),
     ]

@@ -16,7 +16,7 @@ from tests.helpers.fakes import FakeBackend
 from tests.helpers.machines.stuck_folder import stuck_folder
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.cli.build import _from_file
-from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.sets.setup import EvalRequest

@@ -179,5 +179,5 @@ def test_a_manifest_file_that_cannot_be_read_is_refused(tmp_path: Path, content:
 
 
 def test_the_published_schema_is_the_one_the_program_checks_with() -> None:
-    published = REPOSITORY / "docs" / "run-manifest.schema.json"
+    published = REPOSITORY / "docs" / "reference" / "run-manifest.schema.json"
     assert orjson.loads(published.read_bytes()) == json_schema(), "write it again with `make schema`"

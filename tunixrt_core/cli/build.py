@@ -83,7 +83,7 @@ def dataset_build(
     home: Home = None,
 ) -> None:
     """Freeze a selection of traces as the next version of a dataset."""
-    from tunixrt_core.datasets.eval_prompts import EvalFile
+    from tunixrt_core.datasets.eval_files.prompts import EvalFile
 
     given = {
         "name": name,

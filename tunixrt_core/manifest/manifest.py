@@ -145,7 +145,7 @@ HYPERPARAMETERS = Hyperparameters(RunManifest)
 
 
 def json_schema() -> dict[str, Any]:
-    """The published JSON Schema of a manifest (docs/run-manifest.schema.json)."""
+    """The published JSON Schema of a manifest (docs/reference/run-manifest.schema.json)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunManifest.model_json_schema()}
 
 

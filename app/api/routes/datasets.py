@@ -25,7 +25,7 @@ from app.api.models.datasets import (
     GateOutcomes,
 )
 from app.api.shared import IdempotencyKey, Pipe
-from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.versions import DatasetVersion as Frozen
 from tunixrt_core.errors import NotFound, UnreadableFile
 from tunixrt_core.export.entries import ExportOptions

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.helpers.homes import empty_home
-from tunixrt_core.datasets.eval_prompts import EvalFile
+from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, NotFound, Stopped

@@ -19,7 +19,7 @@ from tunixrt_core.util.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     from tunixrt_core.datasets.building import Built, Progress
-    from tunixrt_core.datasets.eval_prompts import EvalFile
+    from tunixrt_core.datasets.eval_files.prompts import EvalFile
     from tunixrt_core.datasets.gates.findings import GateOutcome
     from tunixrt_core.datasets.gates.why import FindingView
     from tunixrt_core.datasets.held import HeldRows
@@ -59,7 +59,7 @@ class Datasets:
         `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set.
         """
         from tunixrt_core.datasets.building import build
-        from tunixrt_core.datasets.eval_prompts import with_eval_file
+        from tunixrt_core.datasets.eval_files.prompts import with_eval_file
         from tunixrt_core.datasets.gates.check import Tools
 
         if isinstance(spec, str):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tunixrt_core.datasets.eval_prompts import EvalFile, with_eval_file
+from tunixrt_core.datasets.eval_files.prompts import EvalFile, with_eval_file
 from tunixrt_core.datasets.gates.check import Asking
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset, UnreadableFile
