@@ -9,6 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from tunixrt_core.cli.common import Home, open_home
+from tunixrt_core.cli.filters import (
+    MaxLength,
+    MaxScore,
+    MaxSteps,
+    MinLength,
+    MinScore,
+    MinSteps,
+    Model,
+    Score,
+    Source,
+    Tags,
+)
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.terminal import out
@@ -30,25 +42,23 @@ def dataset_build(
     spec_file: Annotated[
         Path | None, typer.Option("--spec", help="Dataset spec, YAML or JSON. Options override its values.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="Only traces of this source.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only traces written by this model.")] = None,
+    source: Source = None,
+    model: Model = None,
     text: Annotated[str | None, typer.Option(help="Only traces that match this text search.")] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only traces with this tag. Repeat it to require several tags.")
-    ] = None,
+    tag: Tags = None,
     correct: Annotated[
         bool | None, typer.Option("--correct/--incorrect", help="Only traces with a correct, or an incorrect answer.")
     ] = None,
     negatives: Annotated[
         str | None, typer.Option(help="Traces that their file or a person calls wrong or rejected: exclude or include.")
     ] = None,
-    score: Annotated[str | None, typer.Option(help="Only traces with a score of this name, within the bounds.")] = None,
-    min_score: Annotated[float | None, typer.Option(help="Minimum score of that name.")] = None,
-    max_score: Annotated[float | None, typer.Option(help="Maximum score of that name.")] = None,
-    min_steps: Annotated[int | None, typer.Option(help="Minimum number of steps.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Maximum number of steps.")] = None,
-    min_length: Annotated[int | None, typer.Option(help="Minimum length of a trace in bytes.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Maximum length of a trace in bytes.")] = None,
+    score: Score = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    min_steps: MinSteps = None,
+    max_steps: MaxSteps = None,
+    min_length: MinLength = None,
+    max_length: MaxLength = None,
     after: Annotated[
         str | None, typer.Option(help="Only traces stored on or after this date (UTC), such as 2026-11-24.")
     ] = None,

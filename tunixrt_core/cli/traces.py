@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from tunixrt_core.cli.common import Home, Limit, open_home
+from tunixrt_core.cli.filters import (
+    After,
+    Before,
+    Correct,
+    MaxLength,
+    MaxScore,
+    MaxSteps,
+    MinLength,
+    MinScore,
+    MinSteps,
+    Model,
+    Score,
+    Source,
+    Tags,
+    Text,
+)
 from tunixrt_core.cli.output import AsJson, print_json
 from tunixrt_core.cli.show import traces as terminal_traces
 from tunixrt_core.cli.show.terminal import err, out
@@ -20,20 +35,6 @@ from tunixrt_core.traces.scores import GivenScore
 traces_app = typer.Typer(no_args_is_help=True, help="Find, read, judge, compare and delete traces.")
 
 Ref = Annotated[str, typer.Argument(help="Hash of a trace, or its first 8 or more digits.")]
-Text = Annotated[str, typer.Option(help="Words in prompt, steps or answer.")]
-Source = Annotated[str | None, typer.Option(help="Only traces of this source.")]
-Model = Annotated[str | None, typer.Option(help="Only traces written by this model.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only traces with this tag; repeatable.")]
-Correct = Annotated[bool | None, typer.Option("--correct/--wrong", help="Only traces with a right, or a wrong answer.")]
-Score = Annotated[str | None, typer.Option(help="Only traces with a score of this name.")]
-MinScore = Annotated[float | None, typer.Option(help="Minimum score of that name.")]
-MaxScore = Annotated[float | None, typer.Option(help="Maximum score of that name.")]
-MinSteps = Annotated[int | None, typer.Option(help="Minimum number of steps.")]
-MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of steps.")]
-MinLength = Annotated[int | None, typer.Option(help="Minimum length in bytes.")]
-MaxLength = Annotated[int | None, typer.Option(help="Maximum length in bytes.")]
-After = Annotated[datetime | None, typer.Option(help="Only traces stored on or after this date (UTC).")]
-Before = Annotated[datetime | None, typer.Option(help="Only traces stored before this date (UTC).")]
 
 
 @traces_app.command("list")
