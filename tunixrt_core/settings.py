@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from tunixrt_core.errors import InvalidSettings
-from tunixrt_core.settings import variables
+from tunixrt_core.util import variables
 
 LOG_FORMS = ("text", "json")
 METRICS = ("token", "open")
