@@ -195,6 +195,35 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
             assert not broad or where in allowed, f"{where}:{getattr(node, 'lineno', '?')} catches everything"
 
 
+def test_a_package_holds_its_docstring_and_nothing_else() -> None:
+    """An import names the module that defines the name. What scripts use is at the top of `tunixrt_core` too."""
+    holds = {
+        name_of(path)
+        for path in sources("tunixrt_core", "app")
+        if path.name == "__init__.py" and len(parsed(path).body) > 1
+    }
+    assert holds == {"tunixrt_core/__init__.py"}
+
+
+def test_a_folder_has_at_most_twelve_entries_but_for_siblings_of_one_kind() -> None:
+    """Those of one kind are named in docs/decisions/0015-folders-and-namespaces.md."""
+    siblings = {
+        "app",
+        "app/api/models",
+        "app/api/routes",
+        "tunixrt_core/cli",
+        "tunixrt_core/ingest/formats",
+        "tunixrt_core/pipeline/namespaces",
+    }
+    crowded = {}
+    for folder in {path.parent for path in sources("tunixrt_core", "app")}:
+        entries = {path.name for path in folder.iterdir() if not path.name.startswith("__")}
+        if len(entries) > 12:
+            crowded[name_of(folder)] = len(entries)
+    assert crowded.pop("tunixrt_core") <= 20
+    assert set(crowded) == siblings
+
+
 @pytest.mark.parametrize("path", list(sources("tunixrt_core", "app", "pages")), ids=name_of)
 def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
     said = ast.get_docstring(parsed(path))
