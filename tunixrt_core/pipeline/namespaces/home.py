@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,13 @@ import msgspec
 
 from tunixrt_core.errors import Busy, NotFound
 from tunixrt_core.evaluation.folder import EvalDir
-from tunixrt_core.home import attention, disk
-from tunixrt_core.home.attention import Attention, Seen
+from tunixrt_core.home import disk
+from tunixrt_core.home.attention import Attention
+from tunixrt_core.home.lookout import Lookout
 from tunixrt_core.home.overview import BestScore, CheckedStore, Overview
 from tunixrt_core.jobs.holding import Holding, held_by_evaluation, held_by_training, memory_of
 from tunixrt_core.runs.folder import RunDir
-from tunixrt_core.runs.record import Run, RunState, RunStatus
+from tunixrt_core.runs.record import Run
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.tunix_backend import availability
 from tunixrt_core.util.files.atomic import write_json
@@ -47,11 +47,7 @@ _WEEK = timedelta(days=7)
 
 _MEASURED_FOR = 300.0  # seconds until sizes on the disk are measured again
 
-_LOOKED_AT = 20  # newest runs, troubled runs and dataset versions that are looked at for what needs attention
-
 _EVALS = 200  # newest evaluations that are looked at, and in which a run's scores are found
-
-_TROUBLE = (RunStatus.FAILED, RunStatus.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,7 @@ class Home:
         self._registry = registry
         self.upkeep: Tasks[None] = Tasks("upkeep")
         self._disk: DiskUse | None = None
+        self._lookout = Lookout(settings, store, registry)
 
     def overview(self, *, metric: str = "exact_match", shown: int = 6, now: datetime | None = None) -> Overview:
         """Counts in all and of this week, the newest of each kind, and the best score."""
@@ -110,71 +107,12 @@ class Home:
         Looks at the newest 20 runs, troubled runs and datasets, and at the newest 200 evaluations, which may be given
         as an overview has them.
         """
-        seen = self._seen.keys()
         records = self._store.evals.list(limit=_EVALS) if evaluations is None else evaluations
-        found = (*self._of_store(), *self._of_runs(), *self._of_versions(), *self._of_evaluations(records))
-        return attention.ordered(item for item in found if item.key not in seen)
+        return self._lookout.items(records, self.checked_store())
 
     def mark_seen(self, keys: Iterable[str]) -> None:
         """Mark these items as seen; a new one about the same subject is shown again."""
-        self._seen.add(keys)
-
-    @cached_property
-    def _seen(self) -> Seen:
-        return Seen(self._settings.seen_file)
-
-    @cached_property
-    def _scorer_versions(self) -> dict[str, int]:
-        from tunixrt_core.evaluation.scorers.known import known_scorers
-
-        # imports the user's own packages
-        return {one.name: one.version for one in known_scorers() if not one.problem}
-
-    def _of_store(self) -> Iterator[Attention]:
-        checked = self.checked_store()
-        if checked and checked.health.problems:
-            found = checked.health.problems
-            at = datetime.fromtimestamp(checked.checked_at, UTC)
-            more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-            key = f"database {checked.checked_at}"
-            yield Attention(key, "damaged", "Database", f"{found[0]}{more}.", "check database", "", at)
-
-    def _of_runs(self) -> Iterator[Attention]:
-        self._registry.unfinished()  # marks those that a dead process left behind
-        troubled = self._store.runs.with_status(_TROUBLE, _LOOKED_AT)
-        newest = self._registry.page(limit=_LOOKED_AT, after=None).items
-        for run in {run.id: run for run in (*troubled, *newest)}.values():
-            yield from attention.of_run(run, self._state(run))
-
-    def _of_versions(self) -> Iterator[Attention]:
-        for version, outcomes in self._store.datasets.gated(_LOOKED_AT):
-            yield from attention.of_version(version, outcomes)
-        for missing in self._store.listing.missing()[:_LOOKED_AT]:
-            frozen = self._store.listing.version(missing.name, missing.version)
-            yield attention.of_missing(missing, frozen.created_at)
-
-    def _of_evaluations(self, records: Sequence[EvalRecord]) -> Iterator[Attention]:
-        asked_at = {record.run_id: record.created_at for record in reversed(records) if record.target == "tuned"}
-        trained = {
-            run_id: (self._train_step(directory), ended_at)
-            for run_id, (directory, ended_at) in self._store.runs.ended(asked_at).items()
-            if ended_at > asked_at[run_id]
-        }
-        yield from attention.of_evaluations(records, self._scorer_versions, trained)
-
-    @staticmethod
-    def _state(run: Run) -> RunState:
-        try:
-            return RunDir(Path(run.directory)).state()
-        except NotFound:  # the folder was removed; the record remains
-            return RunState(status=run.status, message=run.message)
-
-    @staticmethod
-    def _train_step(directory: str) -> int:
-        try:
-            return RunDir(Path(directory)).state().train_step
-        except NotFound:
-            return 0
+        self._lookout.seen.add(keys)
 
     def holding(self) -> Holding:
         """The holder of the accelerator, its estimated time left, and its memory."""
