@@ -33,7 +33,7 @@ test: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS)
 
 # What `make test-free` has not proved: all but the tests of folders that cannot know whether Tunix is installed, and those
-# that it saw not to ask (tests/helpers/proven.py).
+# that it saw not to ask (tests/repository/proven.py).
 test-rest: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix" --but-proven
 

@@ -75,7 +75,7 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
     parser.addoption(
-        "--but-proven", action="store_true", help="leave out what runs without Tunix proved (helpers/proven.py)"
+        "--but-proven", action="store_true", help="leave out what runs without Tunix proved (repository/proven.py)"
     )
     parser.addoption("--aot", action="store_true", help="compile for TPU slices too: the tests marked `aot`")
     parser.addoption("--real", action="store_true", help="run the tests of a real model too, those marked `real`")
@@ -84,7 +84,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("many" if config.getoption("--all") else "few")
     if not is_tunix_available():
-        from tests.helpers.proven import Proving
+        from tests.repository.proven import Proving
 
         config.pluginmanager.register(Proving())
 
@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not config.getoption(option):
             _leave_out(config, items, [item for item in items if item.get_closest_marker(mark)])
     if config.getoption("--but-proven"):
-        from tests.helpers.proven import proven
+        from tests.repository.proven import proven
 
         known = proven(config)
         _leave_out(config, items, [item for item in items if item.nodeid in known])

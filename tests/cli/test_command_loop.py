@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import tunixrt, tunixrt_process
+from tests.helpers.command import COMPILES_QUICKLY, tunixrt, tunixrt_process
 from tests.helpers.machines import forked
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import ChangeMetric, TrainMetric
@@ -145,7 +145,8 @@ def test_manifest_and_jsonl_are_enough_on_another_machine(home: Path, tmp_path: 
     moved = tmp_path / "there"
     export.parent.rename(moved)
     other_home = tmp_path / "other-home"
-    done = tunixrt_process("train", moved / "m.yaml", "--output-dir", moved / "run", home=other_home)
+    train = ("train", moved / "m.yaml", "--output-dir", moved / "run")
+    done = tunixrt_process(*train, home=other_home, **COMPILES_QUICKLY)
     assert done.returncode == 0, done.stderr
     assert RunDir(moved / "run").state().status is RunStatus.SUCCEEDED
     assert not (other_home / "tunixrt.db").exists()

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fakes import FakeBackend
-from tests.helpers.servers import START_SECONDS, Server, get, start_server
+from tests.helpers.servers import HASTY, START_SECONDS, Server, get, start_server
 from tests.pipeline.test_pipeline import manifest_of, open_with
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
 
 PLANTED = """
-import sys, time
+import time
 from app.api.routes import queue
 
 @queue.router.get("/planted")
@@ -32,16 +32,13 @@ def planted():
 @queue.router.get("/stuck")
 def stuck():
     time.sleep(3600)
-
-from app.__main__ import main
-sys.exit(main())
 """
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     script = tmp_path / "planted.py"
-    script.write_text(PLANTED)
+    script.write_text(PLANTED + HASTY)
     started = start_server(tmp_path / "home", program=("-c", f"exec(open({str(script)!r}).read())"))
     yield started
     if started.process.poll() is None:

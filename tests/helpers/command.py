@@ -15,9 +15,10 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
-from tests.conftest import COMPILED, REPOSITORY
+from tests.conftest import COMPILED, QUICK_COMPILE, REPOSITORY
 from tunixrt_core.util import actors
 
+COMPILES_QUICKLY = {"XLA_FLAGS": QUICK_COMPILE, COMPILED: os.environ[COMPILED]}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
 
@@ -28,14 +29,19 @@ def environment(home: Path) -> dict[str, str]:
     return {**measured, **own}
 
 
-def tunixrt_process(*arguments: object, home: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own: for what only a process can prove, and as slowly as for a user."""
+def tunixrt_process(
+    *arguments: object, home: Path, stdin: bytes | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own: for what only a process can prove.
+
+    It compiles as slowly as for a user, unless `environ` says how, as COMPILES_QUICKLY does.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "tunixrt_core", *map(str, arguments)],
         input=stdin,
         capture_output=True,
         cwd=REPOSITORY,
-        env=environment(home),
+        env={**environment(home), **environ},
         timeout=300,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

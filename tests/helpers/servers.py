@@ -19,6 +19,16 @@ import httpx
 from tests.conftest import REPOSITORY
 
 START_SECONDS = 60
+# `python -m app` that waits half a second for what is open when it ends, not five
+HASTY = """
+import sys
+from app.server import server
+
+server.GRACE_SECONDS = 0.5
+from app.__main__ import main
+
+sys.exit(main())
+"""
 
 
 @dataclass

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
-from tests.helpers.proven import KEY, sources
+from tests.repository.proven import KEY, sources
 
 FILES = {
     "pytest.ini": f"[pytest]\npythonpath = {REPOSITORY}\n",
     "conftest.py": """
-from tests.helpers.proven import Proving
+from tests.repository.proven import Proving
 
 def pytest_configure(config):
     config.pluginmanager.register(Proving(frozenset({"not_installed"})))

@@ -14,7 +14,7 @@ import pytest
 
 from app.server.server import address, streamlit_config
 from tests.conftest import REPOSITORY
-from tests.helpers.servers import START_SECONDS, Server, get, start_server
+from tests.helpers.servers import HASTY, START_SECONDS, Server, get, start_server
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.settings import Settings
@@ -125,7 +125,7 @@ def test_a_signal_ends_it_soon_without_a_word(tmp_path: Path, number: int) -> No
 
 
 def test_a_stalled_download_does_not_keep_it_alive(tmp_path: Path) -> None:
-    server = start_server(tmp_path / "home", "--no-auth")
+    server = start_server(tmp_path / "home", "--no-auth", program=("-c", HASTY))
     rows = [{"prompt": f"{i}?", "steps": ["x" * 20_000], "final_answer": "1"} for i in range(2000)]
     body = "\n".join(json.dumps(row) for row in rows)
     kind = {"content-type": "application/x-ndjson"}

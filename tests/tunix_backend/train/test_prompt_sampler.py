@@ -125,6 +125,7 @@ def test_a_record_counts_what_its_answers_say(tmp_path: Path, models_dir: Path) 
     assert first.scores.keys() == {"exact_match", "flexible_match", "format_valid", "repetition"}
 
 
+@LONG  # test_resume.py asks the same of a run that is killed
 def test_a_resumed_run_has_the_answers_of_one_that_was_not_stopped(tmp_path: Path, models_dir: Path) -> None:
     def run(manifest: RunManifest, stop_at: int | None = None) -> RunDir:
         folder, controls = RunDir(Path(manifest.output_dir)), TrainControls()

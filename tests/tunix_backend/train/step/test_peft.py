@@ -14,7 +14,7 @@ from tests.tunix_backend.model.test_models import load
 
 pytestmark = pytest.mark.tunix
 
-ROWS = 8
+ROWS = 4
 
 
 def norms(folder: Path, models_dir: Path, **hyper: Any) -> list[float]:
@@ -62,5 +62,5 @@ def first_norm(folder: Path, models_dir: Path) -> float:
             total -= chances[row.prompt_length - 1 :].sum()
         return total / trained
 
-    gradients = nnx.grad(loss)(load(manifest, models_dir).model)
+    gradients = nnx.jit(nnx.grad(loss))(load(manifest, models_dir).model)
     return float(np.sqrt(sum(float((leaf.astype(jnp.float32) ** 2).sum()) for leaf in jax.tree.leaves(gradients))))

@@ -73,7 +73,8 @@ class Proving:
     def __init__(self, of_tunix: frozenset[str] = _OF_TUNIX) -> None:
         self.asking = Asking(of_tunix)
         self.shared: set[str] = set()  # fixtures of more than a test, and files
-        self.passed: dict[str, bool] = {}
+        self.found: set[str] = set()  # proven tests, if they are not among the others
+        self.others: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
@@ -106,13 +107,15 @@ class Proving:
             item.user_properties.append((PROPERTY, not self.asking.noted and not around & self.shared))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        proven = report.passed and dict(report.user_properties).get(PROPERTY, True)
-        self.passed[report.nodeid] = self.passed.get(report.nodeid, True) and bool(proven)
+        is_proven = dict(report.user_properties).get(PROPERTY, False)  # known at the end of its teardown
+        if report.passed and report.when == "teardown" and is_proven:
+            self.found.add(report.nodeid)
+        elif not report.passed or report.when == "teardown":
+            self.others.add(report.nodeid)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not hasattr(session.config, "workerinput"):
-            found = [nodeid for nodeid, passed in self.passed.items() if passed]
-            keep(session.config, sorted({*proven(session.config), *found}))
+            keep(session.config, sorted((proven(session.config) | self.found) - self.others))
 
 
 def proven(config: pytest.Config) -> set[str]:
