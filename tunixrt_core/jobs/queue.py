@@ -8,13 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
-from tunixrt_core.errors import NotFound, ShuttingDown, Stopped, Superseded, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.jobs.waiting.records import Job, Queue, WaitingJob
-from tunixrt_core.util.files.space import unwritable
+from tunixrt_core.jobs.waiting.job import Job, Queue, WaitingJob
 from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
 
@@ -131,9 +129,7 @@ class JobManager:
             self._heartbeat = Heartbeat(self._beat)
 
     def share(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
-        """From now on also do jobs of other servers of this home, when this one is free. The ids of those in the shared
-        queue; none where servers share nothing. Raises StoreError.
-        """
+        """From now on also do jobs of other servers of this home. The ids in the shared queue. Raises StoreError."""
         if self._shared is None:
             return set()
         self._follower_of = follower_of
@@ -220,7 +216,7 @@ class JobManager:
                 with self._lock:
                     waits = job in self._queue
                 if waits:
-                    self._show_waiting(job)
+                    job.show_waiting()
         if self._shared:
             self._exchange(self._shared, waiting)
 
@@ -237,12 +233,6 @@ class JobManager:
         with self._lock:
             used = self._queue or self._running or self._closed
         return not used and not (self._accelerator and self._accelerator.holder())
-
-    def _show_waiting(self, job: Job) -> None:
-        try:
-            job.follower.beat(job.spec)
-        except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
-            log.warning("%s waits, which its folder does not show: %s", job.spec.id, error)
 
     def _left(self) -> None:
         """A job was taken from the queue: afterwards its folder is not written any more as that of one that waits."""
@@ -272,21 +262,8 @@ class JobManager:
                 self._lock.notify_all()
 
     def _do(self, job: Job) -> None:
-        from tunixrt_core.jobs.spec import WorkerLost  # the first job has imported it
-
-        try:
-            self._executor.run(job.spec, stop=job.stop, tell=partial(job.follower.told, job.spec))
-        except WorkerLost as error:
-            self._lose(job, str(error))
-        except Superseded as error:
-            log.warning("%s", error)  # its folder is another process's
-        except Stopped:
-            job.follower.dropped(job.spec)  # before it began
-        except TunixRTError as error:
-            job.follower.failed(job.spec, str(error))
-        except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
-            log.exception("job for %s failed", job.spec.run)
-            job.follower.failed(job.spec, unwritable(None, error) or f"{type(error).__name__}: {error}")
+        if why := job.do(self._executor):
+            self._lose(job, why)
         if self._shared:
             self._shared.end(job.spec)
 

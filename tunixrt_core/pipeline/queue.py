@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.queue import JobManager
-    from tunixrt_core.jobs.waiting.records import Queue
+    from tunixrt_core.jobs.waiting.job import Queue
 
 
 class AcceleratorQueue:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tunixrt_core.errors import StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
-from tunixrt_core.jobs.waiting.records import WaitingJob
+from tunixrt_core.jobs.waiting.job import WaitingJob
 from tunixrt_core.util import owners
 from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.files.space import cannot_write
