@@ -77,9 +77,9 @@ test-free: .venv-free/.installed-dev
 		--cov --cov-report=term --cov-config=.ci/coverage-core.ini
 	.venv-free/bin/python -m pytest $(WORKERS) $(ABOVE)
 
-# The tests of the store on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
+# The tests of the store and of the shared queue on PostgreSQL, on a server that is started for them. Needs Debian's postgresql.
 test-postgres: .venv-free/.installed-dev
-	.ci/with-postgres .venv-free/bin/python -m pytest tests/store -k postgres
+	.ci/with-postgres .venv-free/bin/python -m pytest tests/store tests/jobs/waiting -k postgres
 
 test-oidc: .venv/.installed-$(EXTRA)-dev-oidc-test
 	.venv/bin/python -m pytest tests/app/server/gate/test_oidc.py --all

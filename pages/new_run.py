@@ -32,7 +32,7 @@ from tunixrt_core.training.preflight.report import Preflight
 
 def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
     """Checks before the rows are tokenised; the preflight makes the others."""
-    data, holder = manifest.data, rt.jobs.holder()
+    data, queue = manifest.data, rt.queue.state()
     found: list[tuple[CheckState, str, str]] = [("pass", "Tunix is installed", tunix_words())]
     steps = manifest.total_train_steps(data.train_rows)
     if data.eval_rows:
@@ -41,9 +41,9 @@ def checks(manifest: RunManifest) -> list[tuple[CheckState, str, str]]:
         found.append(("warning", "No eval split", "There will be no eval loss and nothing to evaluate on."))
     if steps < 10:
         found.append(("warning", "A very short run", f"{plural(steps, 'train step')} in total."))
-    if holder:
-        waiting = len(rt.jobs.queued())
-        found.append(("warning", "The device is busy", f"{holder[0]} holds it; {plural(waiting, 'job')} waiting."))
+    if queue.holder:
+        waiting = f"{queue.holder.run} holds it; {plural(len(queue.waiting), 'job')} waiting."
+        found.append(("warning", "The device is busy", waiting))
     else:
         found.append(("pass", "The device is free", rt.home.host().device))
     return found

@@ -87,9 +87,20 @@ class Settings:
         return self.home / "aside"
 
     @property
+    def shares_queue(self) -> bool:
+        """Whether several servers, also of several machines, may do the jobs of this home."""
+        return self.database_url.startswith("postgresql") and self.executor is None
+
+    @property
     def accelerator_lock(self) -> Path:
-        """Lock that a process holds while it trains, evaluates or exports in this home."""
-        return self.home / "accelerator.lock"
+        """Lock that a process holds while it trains, evaluates or exports in this home; where machines share the home,
+        one for each.
+        """
+        if not self.shares_queue:
+            return self.home / "accelerator.lock"
+        from tunixrt_core.util.owners import this_machine
+
+        return self.home / f"accelerator-{this_machine()}.lock"
 
     @property
     def token_file(self) -> Path:

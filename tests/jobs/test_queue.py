@@ -94,14 +94,16 @@ def test_the_holder_and_the_queue_are_shown(tmp_path: Path, records: Records) ->
     second = submit(jobs, tmp_path, "b")
     while not first.metrics()[0]:
         time.sleep(0.01)
-    assert jobs.holder() == ("a", "train")
-    assert jobs.queued() == [("b", "train")]
+    queue = jobs.queue()
+    assert queue.holder is not None
+    assert (queue.holder.run, queue.holder.kind) == ("a", "train")
+    assert [(job.run, job.kind) for job in queue.waiting] == [("b", "train")]
     assert jobs.stop("b")
     assert second.state().status is RunStatus.STOPPED
     assert jobs.stop("a")
     assert jobs.wait(10)
     assert first.state().status is RunStatus.STOPPED
-    assert jobs.holder() is None
+    assert jobs.queue().holder is None
     assert not jobs.stop("a")
 
 

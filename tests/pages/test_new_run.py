@@ -90,7 +90,7 @@ def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     app = open_page("new_run.py")
     assert app.button(key="start-run").label == "Add to queue"
     press(app, "start-run")
-    assert filled.jobs.queued() == [("r-0002", "train")]
+    assert [(job.run, job.kind) for job in filled.queue.state().waiting] == [("r-0002", "train")]
     app = open_page("new_run.py")
     assert app.button(key="start-run").label == "Add to queue (1 waiting)"
     assert f"starts after {first.id} and the waiting jobs" in words(app)

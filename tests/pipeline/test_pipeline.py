@@ -364,7 +364,7 @@ def test_an_evaluation_that_is_under_way_is_not_queued_again(settings: Settings)
         first, second = one_trained_and_one_running(rt, backend)
         queued = rt.evaluations.start(first.id)
         assert rt.evaluations.start(first.id) == queued
-        assert len(rt.jobs.queued()) == 3
+        assert len(rt.jobs.queue().waiting) == 3
         rt.runs.stop(second.id)
         assert rt.queue.wait(60)
         assert {e.status for e in rt.evaluations.records(first.id)} == {RunStatus.SUCCEEDED}

@@ -175,7 +175,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/evaluation/scorers/own.py",
         "tunixrt_core/training/execution.py",
         "tunixrt_core/training/recording/sinks.py",
-        "tunixrt_core/jobs/queue.py",
+        "tunixrt_core/jobs/waiting/job.py",
         "tunixrt_core/jobs/ray_cluster/worker.py",
         "app/ui/boundary.py",
         # a template that came with a model, in a process of its own

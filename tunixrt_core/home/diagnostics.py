@@ -21,7 +21,7 @@ from tunixrt_core.home import doctor
 from tunixrt_core.home.disk import measure
 from tunixrt_core.home.redaction import REMOVED, Redactor, known_secrets, names_secret
 from tunixrt_core.jobs.accelerator import Accelerator
-from tunixrt_core.jobs.queue import Queue
+from tunixrt_core.jobs.waiting.job import Queue
 from tunixrt_core.runs.folder import RunDir, find_run_dirs
 from tunixrt_core.settings import Settings
 from tunixrt_core.util.files.archive import Sink

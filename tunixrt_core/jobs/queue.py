@@ -7,14 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tunixrt_core.errors import NotFound, ShuttingDown, Stopped, Superseded, TunixRTError
+from tunixrt_core.errors import NotFound, ShuttingDown
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.util.files.space import unwritable
+from tunixrt_core.jobs.waiting.job import Job, Queue, WaitingJob
 from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.questions.execution import LoadedModels
     from tunixrt_core.jobs.kinds.trainings import RunRecords, Trainings
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+    from tunixrt_core.jobs.waiting.shared import SharedQueue
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.runs.folder import RunDir
     from tunixrt_core.training.backend import Backend
@@ -32,40 +31,12 @@ _LOSSES = 3  # workers that a job may lose before it is given up
 _LOOK_SECONDS = 0.5  # between two checks of an accelerator that another process holds
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingJob:
-    """A job in the queue. `id` is that of the run to train, or of the evaluation."""
-
-    id: str
-    run: str
-    kind: str  # train, evaluate, export, dry run or playground
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The holder of the accelerator, in this process or another one, and the jobs waiting here, in order."""
-
-    holder: Holder | None
-    waiting: tuple[WaitingJob, ...]
-
-
-@dataclass(slots=True)
-class _Job:
-    spec: JobSpec
-    follower: Follower
-    losses: int = 0  # workers that it has lost
-    stop: StopRequest = field(default_factory=StopRequest)
-
-    @property
-    def about(self) -> WaitingJob:
-        return WaitingJob(self.spec.id, self.spec.run, self.spec.kind)
-
-
 class JobManager:
     """The queue and its worker threads, which start with the first job and end with the process.
 
     With an `accelerator`, a job that needs it also waits until no other process of the same home holds it. `webhook` is
     the address that gets the alerts and ends of runs. `elsewhere` makes another executor around that of this process.
+    `shared` is the queue of several servers of one home.
     """
 
     def __init__(
@@ -76,18 +47,23 @@ class JobManager:
         *,
         webhook: str | None = None,
         elsewhere: Callable[[Executor], Executor] | None = None,
+        shared: SharedQueue | None = None,
     ) -> None:
         self.backend = backend
         self._webhook = webhook
         self._elsewhere = elsewhere
+        self._shared = shared
+        self._follower_of: Callable[[JobSpec], Follower] | None = None
         self._runs = runs
         # guards _queue and _running, which pages and API threads read while the workers take jobs
         self._lock = threading.Condition()
         # held while the folder of a waiting job is written: pages would wait for the lock above where the disk hangs
         self._folders = threading.Lock()
-        self._queue: deque[_Job] = deque()
+        # held from the shared queue to this one, so that a job of this server is not taken as that of another one
+        self._sharing = threading.Lock()
+        self._queue: deque[Job] = deque()
         self._accelerator = accelerator
-        self._running: dict[str, tuple[_Job, Holder]] = {}
+        self._running: dict[str, tuple[Job, Holder]] = {}
         self._workers: list[threading.Thread] = []
         self._heartbeat: Heartbeat | None = None
         self._closed = False
@@ -124,11 +100,19 @@ class JobManager:
 
     def submit(self, spec: JobSpec, follower: Follower) -> None:
         """Queue a job. The follower gets its news, its error, or that it left the queue before it began."""
+        if self._shared is None:
+            self._enqueue(spec, follower)
+            return
+        with self._sharing:
+            self._shared.add(spec)
+            self._enqueue(spec, follower)
+
+    def _enqueue(self, spec: JobSpec, follower: Follower) -> None:
         executor = self._executor  # made before the lock, as it imports what does jobs
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; start the run again after it is back.")
-            self._queue.append(_Job(spec, follower))
+            self._queue.append(Job(spec, follower))
             if not self._workers:
                 self._begin(executor.at_once)
             self._lock.notify_all()
@@ -138,15 +122,27 @@ class JobManager:
             worker = threading.Thread(target=self._work, name=f"tunixrt-worker-{number}", daemon=True)
             self._workers.append(worker)
             worker.start()
-        self._heartbeat = Heartbeat(self._beat)
+        self._live()
+
+    def _live(self) -> None:
+        if self._heartbeat is None:
+            self._heartbeat = Heartbeat(self._beat)
+
+    def share(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
+        """From now on also do jobs of other servers of this home. The ids in the shared queue. Raises StoreError."""
+        if self._shared is None:
+            return set()
+        self._follower_of = follower_of
+        self._live()
+        return self._shared.known()
 
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop this run's running job and drop its waiting ones. False if there was none."""
-        return self._stop(lambda about: about.run == run_id, why)
+        return self._stop(lambda about: about.run == run_id, why) or self._withdraw(run_id)
 
     def stop_job(self, job_id: str) -> bool:
         """Stop one job, or drop it if it waits. False if it is missing."""
-        return self._stop(lambda about: about.id == job_id, "")
+        return self._stop(lambda about: about.id == job_id, "") or self._withdraw(job_id)
 
     def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
         with self._lock:
@@ -154,48 +150,40 @@ class JobManager:
             for job in waiting:
                 self._queue.remove(job)
             running = [job for job, _ in self._running.values() if meant(job.about)]
-        for job in waiting:
-            self._drop(job)
+        dropped = [self._drop(job) for job in waiting]
         for job in running:
             job.stop.ask(why)
-        return bool(waiting or running)
+        return any(dropped) or bool(running)
+
+    def _withdraw(self, job_id: str) -> bool:
+        return bool(self._shared and self._follower_of and self._shared.withdraw(job_id, self._follower_of))
 
     def remove(self, job_id: str) -> None:
-        """Remove one job from the queue. Raises NotFound if none of that id waits."""
+        """Remove one job from the queue, also of another server. Raises NotFound if none of that id waits."""
         with self._lock:
-            job = self._waiting(job_id)
-            self._queue.remove(job)
-        self._drop(job)
+            if (job := self._waiting(job_id)) is not None:
+                self._queue.remove(job)
+        if not (self._drop(job) if job else self._withdraw(job_id)):
+            raise _no_job(job_id)
 
     def move(self, job_id: str, by: int) -> None:
-        """Move a waiting job forward (-1) or back (+1), within the queue. Raises NotFound."""
+        """Move a job that waits here forward (-1) or back (+1), within the queue. Raises NotFound."""
         with self._lock:
-            job = self._waiting(job_id)
+            if (job := self._waiting(job_id)) is None:
+                raise _no_job(job_id)
             place = self._queue.index(job)
             self._queue.remove(job)
             self._queue.insert(max(0, place + by), job)
 
-    def _waiting(self, job_id: str) -> _Job:
-        found = next((job for job in self._queue if job.spec.id == job_id), None)
-        if found is None:
-            raise NotFound("job in the queue", job_id, "It may have begun, or was removed.")
-        return found
+    def _waiting(self, job_id: str) -> Job | None:
+        return next((job for job in self._queue if job.spec.id == job_id), None)
 
     def queue(self) -> Queue:
-        """The holder of the accelerator, and the waiting jobs."""
+        """The holder of the accelerator, and the waiting jobs: those of this process, then those of other servers."""
         with self._lock:
             running, waiting = list(self._running.values()), tuple(job.about for job in self._queue)
-        elsewhere = self._accelerator.holder() if self._accelerator and not running else None
-        return Queue(running[0][1] if running else elsewhere, waiting)
-
-    def holder(self) -> tuple[str, str] | None:
-        """`(run id, kind)` of the job that holds the accelerator, in any process, or None."""
-        holder = self.queue().holder
-        return (holder.run, holder.kind) if holder else None
-
-    def queued(self) -> list[tuple[str, str]]:
-        """`(run id, kind)` of the waiting jobs, in order."""
-        return [(job.run, job.kind) for job in self.queue().waiting]
+        held = self._accelerator.holder() if self._accelerator and not running else None
+        return Queue(running[0][1] if running else held, waiting + (self._shared.others if self._shared else ()))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until nothing runs or waits; False on timeout. For scripts and tests."""
@@ -228,58 +216,66 @@ class JobManager:
                 with self._lock:
                     waits = job in self._queue
                 if waits:
-                    self._show_waiting(job)
+                    job.show_waiting()
+        if self._shared:
+            self._exchange(self._shared, waiting)
 
-    def _show_waiting(self, job: _Job) -> None:
-        try:
-            job.follower.beat(job.spec)
-        except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
-            log.warning("%s waits, which its folder does not show: %s", job.spec.id, error)
+    def _exchange(self, shared: SharedQueue, waiting: Sequence[Job]) -> None:
+        """Leave other servers what they have taken, and take what they left when this one is free."""
+        gone = shared.exchange(job.spec for job in waiting)
+        with self._lock:
+            self._queue = deque(job for job in self._queue if job.spec.id not in gone)
+        with self._sharing, suppress(ShuttingDown):  # another server finds it
+            if self._follower_of and self._is_free() and (adopted := shared.adopt(self._follower_of)):
+                self._enqueue(*adopted)
+
+    def _is_free(self) -> bool:
+        with self._lock:
+            used = self._queue or self._running or self._closed
+        return not used and not (self._accelerator and self._accelerator.holder())
 
     def _left(self) -> None:
         """A job was taken from the queue: afterwards its folder is not written any more as that of one that waits."""
         with self._folders:
             pass
 
-    def _drop(self, job: _Job) -> None:
+    def _drop(self, job: Job) -> bool:
+        """Tell that a job left the queue; False where another server has taken it."""
         self._left()
+        if self._shared and not self._shared.is_ours(job.spec):
+            return False
         job.follower.dropped(job.spec)
+        if self._shared:
+            self._shared.end(job.spec)
+        return True
 
     def _work(self) -> None:
-        from tunixrt_core.jobs.spec import WorkerLost  # the first job has imported it
-
         while (taken := self._next()) is not None:
             job, held = taken
             self._left()
-            try:
-                self._executor.run(job.spec, stop=job.stop, tell=partial(job.follower.told, job.spec))
-            except WorkerLost as error:
-                self._lose(job, str(error))
-            except Superseded as error:
-                log.warning("%s", error)  # its folder is another process's
-            except Stopped:
-                job.follower.dropped(job.spec)  # before it began
-            except TunixRTError as error:
-                job.follower.failed(job.spec, str(error))
-            except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
-                log.exception("job for %s failed", job.spec.run)
-                job.follower.failed(job.spec, unwritable(None, error) or f"{type(error).__name__}: {error}")
-            finally:
-                if held:
-                    held.release()
-                with self._lock:
-                    del self._running[job.spec.id]
-                    self._lock.notify_all()
+            if self._shared is None or self._shared.claim(job.spec, lambda: self._closed):
+                self._do(job)
+            if held:
+                held.release()
+            with self._lock:
+                del self._running[job.spec.id]
+                self._lock.notify_all()
 
-    def _lose(self, job: _Job, why: str) -> None:
+    def _do(self, job: Job) -> None:
+        if why := job.do(self._executor):
+            self._lose(job, why)
+        if self._shared:
+            self._shared.end(job.spec)
+
+    def _lose(self, job: Job, why: str) -> None:
         """The worker of a job was lost: it is the next one of the queue, unless it has lost several or is to stop."""
         again = job.losses < _LOSSES and not job.stop.is_set()
         following = job.follower.lost(job.spec, why, again=again)
         if following is not None:
             with self._lock:
-                self._queue.appendleft(_Job(following, job.follower, job.losses + 1))
+                self._queue.appendleft(Job(following, job.follower, job.losses + 1))
 
-    def _next(self) -> tuple[_Job, Hold | None] | None:
+    def _next(self) -> tuple[Job, Hold | None] | None:
         """The first job, once the accelerator is held for it; None after the last one."""
         with self._lock:
             while True:
@@ -296,3 +292,7 @@ class JobManager:
                     self._running[job.spec.id] = job, holder
                     return job, held
                 self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
+
+
+def _no_job(job_id: str) -> NotFound:
+    return NotFound("job in the queue", job_id, "It may have begun, or was removed.")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from tunixrt_core.runs.ownership import Condition
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.owners import this_owner
 
@@ -65,6 +66,10 @@ class Follower(ABC):
         """Its worker was lost. With `again` the job to queue in its place, which goes on or starts over."""
         self.failed(spec, why)
         return None
+
+    def condition(self, spec: JobSpec) -> Condition:
+        """What its folder shows; of a kind without one its owner alone knows. Raises TunixRTError."""
+        return "lost"
 
     def beat(self, spec: JobSpec) -> None:  # noqa: B027 - of most kinds no other process knows
         """It waits: show that this process is alive. Raises OSError, ValueError or TunixRTError if that fails."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tunixrt_core.home.drafts import Drafts
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+    from tunixrt_core.jobs.waiting.shared import SharedQueue
     from tunixrt_core.pipeline.acts import Acts
     from tunixrt_core.pipeline.namespaces.datasets import Datasets
     from tunixrt_core.pipeline.namespaces.evaluations import Evaluations
@@ -178,9 +179,9 @@ class Pipeline:
         """Queue the runs, evaluations and exports of models that waited when the server of this home was killed, in
         their order. Returns their ids; none without Tunix.
         """
-        from tunixrt_core.jobs.left import queue_again
+        from tunixrt_core.jobs.waiting.left import queue_again
 
-        followed = self._follow_again()
+        followed = self._follow_again() | self.jobs.share(self._follower)
         waited = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
         left = [job for job in waited if job.id not in followed]
         if not left:
@@ -243,11 +244,27 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     store = open_store(settings.database_url)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     accelerator = Accelerator(settings.accelerator_lock)
-    jobs = JobManager(store.runs, backend, accelerator, webhook=settings.webhook, elsewhere=_elsewhere(settings))
+    jobs = JobManager(
+        store.runs,
+        backend,
+        accelerator,
+        webhook=settings.webhook,
+        elsewhere=_elsewhere(settings),
+        shared=shared_queue(settings, store),
+    )
     pipeline = Pipeline(settings, store, jobs)
     if recover:
         pipeline.registry.recover()
     return pipeline
+
+
+def shared_queue(settings: Settings, store: Store) -> SharedQueue | None:
+    """The queue that the servers of this home share; None where there is one server alone. Raises OutputError."""
+    if not settings.shares_queue:
+        return None
+    from tunixrt_core.jobs.waiting.shared import SharedQueue, home_id
+
+    return SharedQueue(store.jobs, home_id(settings.home))
 
 
 def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from tunixrt_core.errors import BrokenFile, Busy, OutputError, Superseded
 from tunixrt_core.runs.record import OwnedState, RunStatus
@@ -21,6 +21,7 @@ from tunixrt_core.util.files.regular import read_object, read_object_or_none
 log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=OwnedState)
+Condition = Literal["alive", "lost", "over"]
 
 
 class OwnedFolder(Generic[S]):
@@ -75,6 +76,13 @@ class OwnedFolder(Generic[S]):
             state = self.written_state()
             waits = state is not None and state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
         return owners.Attempt(owners.this_owner(), self.last_attempt() + (0 if waits else 1))
+
+    def condition(self) -> Condition:
+        """Whether the work is over, has an owner that is alive, or has lost it. Raises BrokenFile."""
+        state = self.written_state()
+        if state is not None and state.status.over:
+            return "over"
+        return "lost" if state is None or is_lost(state) else "alive"
 
     def beat(self) -> None:
         """Write again that it waits for this process, which is alive. Nothing where it belongs to another one."""

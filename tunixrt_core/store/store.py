@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tunixrt_core.store.backup import Copy, Health, Progress
     from tunixrt_core.store.datasets.datasets import DatasetStore
     from tunixrt_core.store.evals import EvalStore
+    from tunixrt_core.store.jobs import JobStore
     from tunixrt_core.store.listing import Listing
     from tunixrt_core.store.requests import RequestStore
     from tunixrt_core.store.runs import RunStore
@@ -99,6 +100,12 @@ class Store:
         from tunixrt_core.store.tokens import TokenStore
 
         return TokenStore(self._database, self._clock)
+
+    @made_once
+    def jobs(self) -> JobStore:
+        from tunixrt_core.store.jobs import JobStore
+
+        return JobStore(self._database)
 
     def close(self) -> None:
         """Give the connections back. The store cannot be used after it."""

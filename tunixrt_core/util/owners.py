@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
 
 def this_owner() -> str:
     """The word for this process: `pid:4711:38921:<boot>:<machine>`."""
-    return f"pid:{this_process()}:{_machine()}"
+    return f"pid:{this_process()}:{this_machine()}"
 
 
 def is_ours(owner: str) -> bool:
@@ -78,11 +78,11 @@ def _is_remote(owner: str) -> bool:
     process, _, machine = owner.rpartition(":")
     boot = this_process().rpartition(":")[2]
     # a container that was made again has another name on the same boot, and its earlier processes are known to be gone
-    return machine != _machine() and not (boot and process.endswith(f":{boot}"))
+    return machine != this_machine() and not (boot and process.endswith(f":{boot}"))
 
 
 @lru_cache(maxsize=1)
-def _machine() -> str:
+def this_machine() -> str:
     """A hash that tells machines apart and survives a boot; of containers without an id of their own, by name."""
     known = ""
     with suppress(OSError):

@@ -76,7 +76,9 @@ def test_asked_twice_while_it_runs_it_is_one_and_it_can_be_stopped(
     assert backend.begun.wait(20)
     state = runs.get(state.id)
     assert runs.start(manifest, tmp_path) == state
-    assert (state.status, state.phase, manager.holder()) == (RunStatus.RUNNING, "compiling", (state.id, "dry run"))
+    held = manager.queue().holder
+    assert held is not None
+    assert (state.status, state.phase, held.run, held.kind) == (RunStatus.RUNNING, "compiling", state.id, "dry run")
     assert manager.stop(waiting.id)
     waiting = runs.get(waiting.id)
     assert (waiting.status, waiting.message) == (RunStatus.STOPPED, "Stopped before it began.")

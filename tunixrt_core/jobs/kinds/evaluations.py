@@ -20,6 +20,7 @@ from tunixrt_core.jobs.spec import Follower, JobSpec, Kind, Tell
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.ownership import Condition
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.atomic import write_json
@@ -158,6 +159,9 @@ class QueuedEvaluations(Follower):
         folder.show_waiting()
         # what was answered is kept, also of one that answers everything again
         return replace(spec, body={**spec.body, "again": False}, attempt=folder.next_attempt().number)
+
+    def condition(self, spec: JobSpec) -> Condition:
+        return _folder(spec).condition()
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

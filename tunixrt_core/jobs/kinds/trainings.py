@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tunixrt_core.errors import StoreError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Tell
 from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.ownership import Condition
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util import owners
@@ -129,10 +130,14 @@ class Trainings(Follower):
         if not state.status.over:
             interrupted = replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
             folder.write_state(interrupted if state.before is None else state.not_resumed(why))
-        folder.log(f"{why} It is {'resumed from its last checkpoint' if again else 'not resumed again'}.")
+        if why:  # none of one that another server only let wait
+            folder.log(f"{why} It is {'resumed from its last checkpoint' if again else 'not resumed again'}.")
         following = _again(spec) if again else None
         self._mirror_state(spec.run, folder.state())
         return following
+
+    def condition(self, spec: JobSpec) -> Condition:
+        return _folder(spec).condition()
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

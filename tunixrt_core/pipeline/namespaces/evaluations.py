@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.sets.report import EvalFileReport
     from tunixrt_core.ingest.report import ImportReport
     from tunixrt_core.jobs.kinds.evaluations import QueuedEvaluations
-    from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.jobs.waiting.left import Left
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.pipeline.namespaces.traces import Traces
     from tunixrt_core.settings import Settings
@@ -128,7 +128,7 @@ class Evaluations:
 
     def left_in_queue(self) -> list[Left]:
         """The evaluations that waited when the server of this home was killed."""
-        from tunixrt_core.jobs.left import Left
+        from tunixrt_core.jobs.waiting.left import Left
 
         runs = {folder.path: run_id for run_id, folder in self._registry.folders().items()}
         left = []

@@ -16,7 +16,7 @@ from tunixrt_core.jobs.kinds.model_exports import (
     exported_models,
     left_in_queue,
 )
-from tunixrt_core.jobs.left import Left
+from tunixrt_core.jobs.waiting.left import Left
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.training.model_export import ExportedModel, ExportLayout, ModelExportOptions, ModelExportState
 from tunixrt_core.util.files.archive import stored_files

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tunixrt_core.jobs.queue import JobManager, Queue
+    from tunixrt_core.jobs.queue import JobManager
+    from tunixrt_core.jobs.waiting.job import Queue
 
 
 class AcceleratorQueue:

@@ -18,11 +18,11 @@ from tunixrt_core.util.once import made_once
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.reports.run_summary import RunSummary
-    from tunixrt_core.jobs.left import Left
     from tunixrt_core.jobs.queue import JobManager
     from tunixrt_core.jobs.registry.runs import Registry
     from tunixrt_core.jobs.registry.table import RunTable, TableUpdate
     from tunixrt_core.jobs.requests import Requests
+    from tunixrt_core.jobs.waiting.left import Left
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.manifest.variants import Difference, Parent
     from tunixrt_core.pipeline.namespaces.starting import RunStarts

@@ -12,10 +12,10 @@ from typing import Any
 
 from tunixrt_core.errors import Conflict
 from tunixrt_core.jobs.kinds.trainings import show_waiting
-from tunixrt_core.jobs.left import Left
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
+from tunixrt_core.jobs.waiting.left import Left
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.places import check_places
 from tunixrt_core.manifest.variants import keep_parent

@@ -46,6 +46,12 @@ class Database:
         """One transaction: all of it is kept, or, after any exception, nothing. Raises StoreError."""
         return self._pools.write()
 
+    def apart(self) -> AbstractContextManager[Connection]:
+        """As `write`, but on a server it does not wait for other writers of this process: for short ones that the
+        database itself keeps apart. Raises StoreError.
+        """
+        return self._pools.apart()
+
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """One moment of the database, asked in plain SQL. Raises StoreError."""

@@ -28,13 +28,14 @@ from tunixrt_core.store.sql.reading import (
     make_folder,
     path_in,
 )
+from tunixrt_core.util.once import made_once
 
 
 class Pools:
     """Connection pools. Writers wait for each other; readers see the last commit and never wait."""
 
     def __init__(self, url: str) -> None:
-        parsed = _parse(url)
+        self._parsed = parsed = _parse(url)
         self.place = parsed.database or "" if parsed.get_backend_name() == "sqlite" else parsed.render_as_string()
         self.dialect: Dialect = dialect_of(parsed.get_backend_name())
         with self._sentences():
@@ -53,7 +54,23 @@ class Pools:
         with self._sentences(), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def apart(self) -> Iterator[Connection]:
+        with self._sentences(), self._apart.begin() as connection:
+            yield connection
+
+    @made_once
+    def _apart(self) -> Engine:
+        """One more connection to a server; a SQLite file has one writer."""
+        if self._parsed.get_backend_name() == "sqlite":
+            return self._writer
+        engine = _engine(self._parsed, pool_size=1, max_overflow=1)
+        self.dialect.prepare(engine, writes=True)
+        return engine
+
     def close(self) -> None:
+        if "_apart" in vars(self):
+            self._apart.dispose()
         self._reader.dispose()
         self._writer.dispose()
 

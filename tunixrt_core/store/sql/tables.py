@@ -281,3 +281,17 @@ access_tokens = Table(
     Column("created_by", Text, nullable=False),
     Column("revoked_at", UtcTime),
 )
+
+# the queue that several servers of one home share; times are Unix seconds of the database's clock
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("home", String(64), nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("queued_at", Double, nullable=False),
+    Column("losses", Integer, nullable=False, server_default="0"),
+    Column("owner", String(200)),  # who does it; null while it waits
+    Column("beat", Double),  # its last sign of life
+    Index("ix_jobs_home", "home", "queued_at"),
+)

@@ -1,0 +1,75 @@
+"""A job in the queue of this process, and the queue as it is shown."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tunixrt_core.errors import Stopped, Superseded, TunixRTError
+from tunixrt_core.jobs.accelerator import Holder
+from tunixrt_core.training.stop import StopRequest
+from tunixrt_core.util.files.space import unwritable
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job in the queue. `id` is that of the run to train, or of the evaluation."""
+
+    id: str
+    run: str
+    kind: str  # train, evaluate, export, dry run or playground
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The holder of the accelerator, in this process or another one, and the jobs waiting here, in order."""
+
+    holder: Holder | None
+    waiting: tuple[WaitingJob, ...]
+
+
+@dataclass(slots=True)
+class Job:
+    """A job of this process that waits or runs."""
+
+    spec: JobSpec
+    follower: Follower
+    losses: int = 0  # workers that it has lost
+    stop: StopRequest = field(default_factory=StopRequest)
+
+    @property
+    def about(self) -> WaitingJob:
+        return WaitingJob(self.spec.id, self.spec.run, self.spec.kind)
+
+    def show_waiting(self) -> None:
+        """Show in its folder that it waits for this process, which is alive."""
+        try:
+            self.follower.beat(self.spec)
+        except (TunixRTError, OSError, ValueError) as error:  # it is told when the job begins
+            log.warning("%s waits, which its folder does not show: %s", self.spec.id, error)
+
+    def do(self, executor: Executor) -> str:
+        """Do it to its end, which its follower is told. What became of its worker, where that was lost; else empty."""
+        from tunixrt_core.jobs.spec import WorkerLost  # whoever has made the job has imported it
+
+        try:
+            executor.run(self.spec, stop=self.stop, tell=partial(self.follower.told, self.spec))
+        except WorkerLost as error:
+            return str(error)
+        except Superseded as error:
+            log.warning("%s", error)  # its folder is another process's
+        except Stopped:
+            self.follower.dropped(self.spec)  # before it began
+        except TunixRTError as error:
+            self.follower.failed(self.spec, str(error))
+        except Exception as error:  # the worker's outermost frame: one bad job must not end the queue
+            log.exception("job for %s failed", self.spec.run)
+            self.follower.failed(self.spec, unwritable(None, error) or f"{type(error).__name__}: {error}")
+        return ""

@@ -1,0 +1,165 @@
+"""The queue that several servers of one home share: what one says to it and takes from it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tunixrt_core.errors import StoreError, TunixRTError
+from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
+from tunixrt_core.jobs.waiting.job import WaitingJob
+from tunixrt_core.util import owners
+from tunixrt_core.util.files.private import make_private
+from tunixrt_core.util.files.space import cannot_write
+
+if TYPE_CHECKING:
+    from tunixrt_core.store.jobs import JobStore, TakenJob
+
+log = logging.getLogger(__name__)
+
+# those whose state is in a folder of the home; the others end with their server
+KINDS: frozenset[Kind] = frozenset({"train", "evaluate"})
+_AGAIN_SECONDS = 2.0  # between two attempts to reach the database
+_LOSSES = 3  # owners that a job may lose before it is given up
+
+
+class Adopted(NamedTuple):
+    """A job that this server has taken: to be done next, by an attempt of this process."""
+
+    spec: JobSpec
+    follower: Follower
+
+
+class SharedQueue:
+    """The trainings and evaluations of one home, in the store of its servers. Other kinds pass through untouched."""
+
+    def __init__(self, store: JobStore, home: str) -> None:
+        self._store = store
+        self._home = home
+        self._owner = owners.this_owner()
+        self._unusable: set[str] = set()  # jobs whose folder this server cannot use
+        self.others: tuple[WaitingJob, ...] = ()  # that wait at other servers, as of the last exchange
+
+    def add(self, spec: JobSpec) -> None:
+        """Let a job wait, for any server. Raises StoreError."""
+        if spec.kind in KINDS:
+            self._store.add(spec.id, self._home, spec.to_json().decode())
+
+    def claim(self, spec: JobSpec, closed: Callable[[], bool]) -> bool:
+        """Whether this process may begin a job: nobody else has taken it. Waits for the database until `closed`."""
+        if spec.kind not in KINDS:
+            return True
+        while not closed():
+            try:
+                return self._store.claim(spec.id, self._owner)
+            except StoreError as error:
+                log.warning("%s waits for the shared queue: %s", spec.id, error)
+                time.sleep(_AGAIN_SECONDS)
+        return False
+
+    def is_ours(self, spec: JobSpec) -> bool:
+        """Whether this process still has a job that waits here; without the database it is taken to have it."""
+        try:
+            return spec.kind not in KINDS or self._store.claim(spec.id, self._owner)
+        except StoreError as error:
+            log.warning("The shared queue is not reached: %s", error)
+            return True
+
+    def withdraw(self, job_id: str, follower_of: Callable[[JobSpec], Follower]) -> bool:
+        """Remove a job that waits at another server; False where none of this id does. Raises StoreError."""
+        text = self._store.waiting(self._home).get(job_id)
+        if text is None or not self._store.claim(job_id, self._owner):
+            return False
+        spec = JobSpec.from_json(text.encode())
+        follower = follower_of(spec)
+        if ours := follower.lost(spec, "", again=True):  # its folder is then that of this process
+            follower.dropped(ours)
+        self.end(spec)
+        return True
+
+    def end(self, spec: JobSpec) -> None:
+        """It is over, or left the queue; nothing where another server has it."""
+        if spec.kind not in KINDS:
+            return
+        try:
+            self._store.end(spec.id, self._owner)
+        except StoreError as error:  # a server that ends later finds its folder over
+            log.warning("%s is not removed from the shared queue: %s", spec.id, error)
+
+    def exchange(self, here: Iterable[JobSpec]) -> set[str]:
+        """Give a sign of life, and look what waits. The ids of jobs that wait here and were taken by another server."""
+        ids = {spec.id for spec in here if spec.kind in KINDS}
+        try:
+            self._store.beat(self._owner)
+            waiting = self._store.waiting(self._home)
+        except StoreError as error:
+            log.warning("The shared queue is not reached: %s", error)
+            return set()
+        specs = [JobSpec.from_json(text.encode()) for job_id, text in waiting.items() if job_id not in ids]
+        self.others = tuple(WaitingJob(spec.id, spec.run, spec.kind) for spec in specs)
+        return ids - set(waiting)
+
+    def known(self) -> set[str]:
+        """The ids of all jobs that wait or are done at a server of this home. Raises StoreError."""
+        return self._store.known(self._home)
+
+    def adopt(self, follower_of: Callable[[JobSpec], Follower]) -> Adopted | None:
+        """Take a job that waits at a server, or that a dead one has begun, and make it this process's; None without
+        one.
+        """
+        try:
+            taken = self._store.take(self._home, self._owner, but=self._unusable)
+            return self._made_ours(taken, follower_of) if taken else None
+        except StoreError as error:
+            log.warning("The shared queue is not reached: %s", error)
+            return None
+
+    def _made_ours(self, taken: TakenJob, follower_of: Callable[[JobSpec], Follower]) -> Adopted | None:
+        spec = JobSpec.from_json(taken.spec.encode())
+        follower = follower_of(spec)
+        try:
+            condition = follower.condition(spec)
+            if condition == "over":  # its server did not live to forget it
+                self.end(spec)
+                return None
+            if taken.lost is not None and condition == "alive":
+                # its server does not reach the database and works on: its folder says so
+                self._store.give_back(taken)
+                return None
+            following = follower.lost(spec, _why(taken), again=taken.losses < _LOSSES)
+        except (TunixRTError, OSError) as error:
+            log.warning("%s is left to other servers, as this one cannot use its folder: %s", spec.id, error)
+            self._unusable.add(spec.id)
+            self._store.give_back(taken)
+            return None
+        if following is None:
+            self.end(spec)
+            return None
+        self._store.renew(spec.id, self._owner, following.to_json().decode())
+        log.info("%s is taken over. %s", spec.id, _why(taken))
+        return Adopted(following, follower)
+
+
+def _why(taken: TakenJob) -> str:
+    """What became of its last server; empty for a job that waits."""
+    return f"The server that did it, {owners.words(taken.lost)}, shows no sign of life." if taken.lost else ""
+
+
+def home_id(home: Path) -> str:
+    """A word for a home, the same on all machines that share its folder. Raises OutputError."""
+    file = home / "id"
+    try:
+        make_private(home)
+        with suppress(FileExistsError):
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as new:
+                new.write(secrets.token_hex(16))
+        return file.read_text().strip()
+    except OSError as error:
+        raise cannot_write(file, error, "Fix the permissions of the home.") from None
