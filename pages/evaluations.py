@@ -25,7 +25,7 @@ from app.evaluations.leaks import show_leaks
 from app.evaluations.predictions import show_predictions
 from app.evaluations.results import pair_up
 from app.state import get_pipeline
-from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.boundary import error_boundary, escape_markdown, say_missing, show_error
 from app.ui.components import address_select, card, empty_state, halves, header
 from app.ui.navigation import go
 from app.ui.words import evaluation_line, named
@@ -221,6 +221,8 @@ else:
     with header("Evaluations", "Models compared on the same eval set"):
         if st.button("New evaluation", type="primary", icon=":material/add:", key="new-evaluation"):
             go("evaluations", new="1", run=st.query_params.get("run", ""))
+    if (asked := st.query_params.get("run", "")) and asked not in by_id and not rt.runs.named([asked]):
+        say_missing("run", asked)
     if waiting:
         st.fragment(show_progress, run_every=TICK)()
     found_boards = rt.evaluations.leaderboard()

@@ -150,12 +150,18 @@ def address_select(
     (`bind=` drops a default from the address, and the default changes with every new run.)
     """
     wanted = st.query_params.get(name, "")
-    if wanted and wanted not in options and name in _NAMED:
-        say_missing(_NAMED[name], wanted)
+    gone = f"{key}-missing"  # kept, as a page that waits for something runs again with the address of the choice
+    if wanted and wanted not in options:
+        st.session_state[gone] = wanted
+    elif not wanted:
+        st.session_state.pop(gone, None)
+    if name in _NAMED and gone in st.session_state:
+        say_missing(_NAMED[name], st.session_state[gone])
     st.session_state[key] = wanted if wanted in options else options[0]
 
     def write() -> None:
         st.query_params[name] = st.session_state[key]
+        st.session_state.pop(gone, None)
 
     chosen = st.selectbox(label, options, format_func=words, key=key, on_change=write, **layout)
     if wanted != chosen:

@@ -204,6 +204,10 @@ def test_traces_are_read_and_judged_with_the_keyboard_alone(visitor: Visitor) ->
     visitor.page.locator(".reader .answer .score", has_text="Good").wait_for()
     visitor.page.keyboard.press("n")
     bar.get_by_text("Step 2").wait_for()
+    visitor.page.get_by_role("button", name="Delete").first.click()
+    delete = visitor.page.locator(".st-key-confirm-delete button")
+    delete.wait_for()
+    assert delete.evaluate("button => getComputedStyle(button).backgroundColor") == "rgb(201, 39, 29)", "it is red"
 
 
 @pytest.mark.parametrize("width", cases((1440, 900, 390), {1440, 390}))

@@ -82,7 +82,7 @@ def test_a_bug_is_a_sentence_with_the_details_behind_it(rt: Pipeline, monkeypatc
 @pytest.mark.tunix
 def test_what_an_address_names_and_does_not_exist_is_said_on_its_page(filled: Pipeline) -> None:
     make_run(filled, RunStatus.SUCCEEDED)
-    make_run(filled, RunStatus.SUCCEEDED)
+    evaluate(filled, make_run(filled, RunStatus.SUCCEEDED))
     for page, query in (
         ("new_run.py", {"dataset": "zz:1"}),
         ("new_run.py", {"clone": "zz:1"}),
@@ -90,12 +90,16 @@ def test_what_an_address_names_and_does_not_exist_is_said_on_its_page(filled: Pi
         ("playground.py", {"run": "zz:1"}),
         ("traces.py", {"trace": "zz:1"}),
         ("evaluations.py", {"new": "1", "run": "zz:1"}),
+        ("evaluations.py", {"run": "zz:1"}),
         ("run.py", {"run": "zz:1"}),
         ("preflight.py", {"run": "zz:1"}),
     ):
         app = open_page(page, **query)
         said = " ".join(str(each.value) for each in (*app.warning, *app.error))
         assert "There is no" in said, page
+        if "dataset" in query:
+            app.run()  # as a page does that waited for its rows
+        said = " ".join(str(each.value) for each in (*app.warning, *app.error))
         assert "zz:1" in said, page
 
 

@@ -30,7 +30,9 @@ const HEAD = 36; // pixels
 const HEIGHT = { wide: 36, narrow: 56 }; // pixels of a row: two lines of a name where there is no room for one
 const AHEAD = 20; // rows before the end at which the next page is loaded
 const SPARE = 6; // rows drawn above and below what is seen
-const NARROW = 470; // pixels
+const LEAST = 200; // pixels of the names, for which other columns give way
+const ONE_LINE = 260; // pixels of the names from which a line is enough for one
+const GAP = 12; // pixels between columns
 const NOTHING = "–";
 const AGAIN_MS = 3000; // until a list that changes is read again
 
@@ -47,6 +49,7 @@ class List {
   private loaded = false; // the first rows are there
   private rows: Row[] = [];
   private columns: Column[] = [];
+  private seen: number[] = []; // places of the columns that are shown
   private current = 0;
   private narrow = false;
   private timer = 0;
@@ -141,12 +144,7 @@ class List {
   }
 
   private fit(): void {
-    const narrow = this.frame.clientWidth < NARROW;
-    if (narrow !== this.narrow) {
-      this.narrow = narrow;
-      this.frame.classList.toggle("narrow", narrow);
-      this.drawHead();
-    }
+    this.drawHead();
     this.draw();
   }
 
@@ -154,12 +152,23 @@ class List {
     return this.narrow ? HEIGHT.narrow : HEIGHT.wide;
   }
 
-  private seen(): number[] {
-    return this.columns.map((_, i) => i).filter((i) => !this.narrow || this.columns[i]!.small);
+  /** Choose the columns that leave room for the names: those that tell less give way first, then the last ones. */
+  private choose(): void {
+    let seen = this.columns.map((_, i) => i);
+    const room = (): number => this.frame.clientWidth - seen.reduce((sum, i) => sum + widthOf(this.columns[i]!) + GAP, 0);
+    const spare = (): number | undefined => {
+      const found = seen.filter((i) => !this.columns[i]!.small);
+      return found.find((i) => this.columns[i]!.less) ?? found.at(-1);
+    };
+    for (let one = spare(); room() < LEAST && one !== undefined; one = spare()) seen = seen.filter((i) => i !== one);
+    this.seen = seen;
+    this.narrow = room() < ONE_LINE;
+    this.frame.classList.toggle("narrow", this.narrow);
   }
 
   private drawHead(): void {
-    const seen = this.seen();
+    this.choose();
+    const { seen } = this;
     this.frame.style.setProperty("--columns", seen.map((i) => this.columns[i]!.width).join(" "));
     this.head.replaceChildren(...seen.map((i) => {
       const { title, number, help } = this.columns[i]!;
@@ -175,7 +184,7 @@ class List {
     const last = Math.min(this.rows.length, first + Math.ceil(clientHeight / height) + 2 * SPARE);
     this.scroller.style.height = `${HEAD + height * Math.max(2, Math.min(this.data.rows, this.rows.length))}px`;
     this.body.style.height = `${this.rows.length * height}px`;
-    const seen = this.seen();
+    const { seen } = this;
     this.body.replaceChildren(...this.rows.slice(first, last).map((row, i) => this.rowAt(first + i, row, seen)));
     this.scroller.setAttribute("aria-rowcount", String(this.next === null ? this.rows.length + 1 : -1));
     this.scroller.setAttribute("aria-activedescendant", `row-${this.current}`);
@@ -266,6 +275,9 @@ class List {
     this.root.replaceChildren();
   }
 }
+
+/** The least width of a column in pixels. */
+const widthOf = ({ width }: Column): number => Number(/(\d+)px/.exec(width)?.[1] ?? 0);
 
 export function mount(root: ShadowRoot | HTMLElement): Mounted<Data> {
   return new List(root);

@@ -169,7 +169,7 @@ class Reader {
     const ordered = [...scores].sort((a, b) => Number(b.human) - Number(a.human));
     const scored = ordered.map((score) => {
       const grade = gradeOf(score, this.data.judge ?? null);
-      const text = grade ?? `${score.name} ${Number(score.value.toFixed(3))}`;
+      const text = grade ?? `${score.name.replaceAll("_", " ")} ${Number(score.value.toFixed(3))}`;
       return el("span", { className: `score ${grade?.toLowerCase() ?? (score.human ? "" : "automatic")}`, title: `${score.name} ${score.value}, by ${score.by}` }, text);
     });
     const { step_button: name } = this.data;

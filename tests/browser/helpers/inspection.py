@@ -28,18 +28,24 @@ _CONTRAST = """
     const [r, g, b] = color.slice(0, 3).map(v => linear(v / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  const above = element => element.parentElement ?? element.getRootNode().host ?? null;
+  const roots = [document.body];
+  for (const root of roots) for (const e of root.querySelectorAll('*')) if (e.shadowRoot) roots.push(e.shadowRoot);
   const backdrop = element => {
     const layers = [];
-    for (let e = element; e; e = e.parentElement) {
+    for (let e = element; e; e = above(e)) {
       const color = parse(getComputedStyle(e).backgroundColor);
       if (color[3] > 0) layers.push(color);
       if (color[3] === 1) break;
     }
     return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
   };
-  const found = {};
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const found = {}, texts = [];
+  for (const root of roots) {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) texts.push(node);
+  }
+  for (const node of texts) {
     const text = node.textContent.trim(), element = node.parentElement;
     if (!text || !element || element.closest('script,style,noscript,svg,[disabled],[aria-disabled=true]')) continue;
     if (!element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
@@ -47,7 +53,7 @@ _CONTRAST = """
     if (box.width < 2 || box.height < 2) continue;
     const style = getComputedStyle(element);
     let opacity = 1;
-    for (let e = element; e; e = e.parentElement) opacity *= parseFloat(getComputedStyle(e).opacity);
+    for (let e = element; e; e = above(e)) opacity *= parseFloat(getComputedStyle(e).opacity);
     const below = backdrop(element), color = parse(style.color);
     color[3] *= opacity;
     const [high, low] = [luminance(over(color, below)), luminance(below)].sort((a, b) => b - a);
@@ -89,7 +95,7 @@ _SIZES = """() => {
       if (element.shadowRoot) look(element.shadowRoot);
       const own = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.textContent.trim());
       const style = getComputedStyle(element), text = own.join(' ').trim();
-      const drawn = element.getClientRects().length && style.visibility !== 'hidden' && !element.closest('math,svg');
+      const drawn = element.getClientRects().length && style.visibility !== 'hidden' && !element.closest('math');
       // icons are written as their names in a font of icons
       if (text && drawn && !/Material/.test(style.fontFamily))
         found.push([text.slice(0, 60), parseFloat(style.fontSize)]);
@@ -101,7 +107,7 @@ _SIZES = """() => {
 
 
 def contrasts(page: Any) -> dict[str, float]:
-    """The contrast of each text on the page, by its beginning."""
+    """The contrast of each text on the page, by its beginning, also of those in a shadow root."""
     return dict(page.evaluate(_CONTRAST))
 
 

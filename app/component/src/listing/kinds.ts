@@ -7,7 +7,8 @@ export interface Column {
   title: string;
   width: string; // of the grid
   number?: boolean;
-  small?: boolean; // shown on a narrow page too
+  small?: boolean; // shown at any width
+  less?: boolean; // the first to give way where there is little room
   help?: string;
 }
 
@@ -92,8 +93,8 @@ const TINTS: Record<string, string> = { "Both right": "green", Fixed: "blue", Be
 
 const pairs: Listing<Pairs> = {
   columns: ({ two, samples }) => [
-    { title: "Row", width: "52px", number: true },
-    ...(samples ? [{ title: "Sample", width: "64px", number: true }] : []),
+    { title: "Row", width: "52px", number: true, less: true },
+    ...(samples ? [{ title: "Sample", width: "64px", number: true, less: true }] : []),
     { title: "Prompt", width: "minmax(0,1fr)", small: true },
     { title: "Reference", width: "96px" },
     ...(two ? [{ title: "First", width: "96px" }] : []),

@@ -19,8 +19,8 @@ export const recent: Listing<Answer> = {
   columns: () => [
     { title: "Run", width: "minmax(0,1fr)", small: true },
     { title: "State", width: "124px", small: true },
-    { title: "Dataset", width: "minmax(80px,.4fr)" },
-    { title: "Train loss", width: `${SIZE.width}px` },
+    { title: "Dataset", width: "minmax(80px,.4fr)", less: true },
+    { title: "Train loss", width: `${SIZE.width}px`, less: true },
     { title: "Eval loss", width: "82px", number: true, help: "Nats per token; lower is better" },
     { title: "Exact match", width: "98px", number: true, help: "Of the tuned model" },
     { title: "Started", width: "112px", number: true },
