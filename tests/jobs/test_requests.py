@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.databases import empty_database
 from tunixrt_core.errors import Busy, Conflict, RequestReused
 from tunixrt_core.jobs.requests import Requests
-from tunixrt_core.store.requests import Claim
+from tunixrt_core.store.records.requests import Claim
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.util.owners import this_owner
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from tunixrt_core.errors import Busy, RequestReused
-from tunixrt_core.store.requests import Claim, RequestStore
+from tunixrt_core.store.records.requests import Claim, RequestStore
 from tunixrt_core.util import owners
 from tunixrt_core.util.hashing import content_hash
 

@@ -15,12 +15,12 @@ from tunixrt_core.util.once import made_once
 if TYPE_CHECKING:
     from tunixrt_core.store.backup import Copy, Health, Progress
     from tunixrt_core.store.datasets.datasets import DatasetStore
-    from tunixrt_core.store.evals import EvalStore
-    from tunixrt_core.store.jobs import JobStore
     from tunixrt_core.store.listing import Listing
-    from tunixrt_core.store.requests import RequestStore
-    from tunixrt_core.store.runs import RunStore
-    from tunixrt_core.store.tokens import TokenStore
+    from tunixrt_core.store.records.evals import EvalStore
+    from tunixrt_core.store.records.jobs import JobStore
+    from tunixrt_core.store.records.requests import RequestStore
+    from tunixrt_core.store.records.runs import RunStore
+    from tunixrt_core.store.records.tokens import TokenStore
     from tunixrt_core.store.traces.counts import CountStore
     from tunixrt_core.store.traces.curation import CurationStore
     from tunixrt_core.store.traces.groups import GroupStore
@@ -79,31 +79,31 @@ class Store:
 
     @made_once
     def runs(self) -> RunStore:
-        from tunixrt_core.store.runs import RunStore
+        from tunixrt_core.store.records.runs import RunStore
 
         return RunStore(self._database)
 
     @made_once
     def evals(self) -> EvalStore:
-        from tunixrt_core.store.evals import EvalStore
+        from tunixrt_core.store.records.evals import EvalStore
 
         return EvalStore(self._database)
 
     @made_once
     def requests(self) -> RequestStore:
-        from tunixrt_core.store.requests import RequestStore
+        from tunixrt_core.store.records.requests import RequestStore
 
         return RequestStore(self._database, self._clock)
 
     @made_once
     def tokens(self) -> TokenStore:
-        from tunixrt_core.store.tokens import TokenStore
+        from tunixrt_core.store.records.tokens import TokenStore
 
         return TokenStore(self._database, self._clock)
 
     @made_once
     def jobs(self) -> JobStore:
-        from tunixrt_core.store.jobs import JobStore
+        from tunixrt_core.store.records.jobs import JobStore
 
         return JobStore(self._database)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from app.visitor import ANYBODY, SERVER
 
 if TYPE_CHECKING:
-    from tunixrt_core.store.tokens import AccessToken
+    from tunixrt_core.store.records.tokens import AccessToken
 
 FRESH_SECONDS = 5.0  # that the users are kept in memory, and so that a revoked token is still accepted at most
 MISS_SECONDS = 0.5  # after which they are read again for a token that none of them has: it may be a new one

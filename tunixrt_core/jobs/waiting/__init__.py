@@ -1,1 +1,1 @@
-"""Jobs that wait longer than their server: left by a dead one, or shared by several."""
+"""Jobs that wait longer than their server does."""

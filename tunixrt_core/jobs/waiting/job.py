@@ -57,7 +57,7 @@ class Job:
 
     def do(self, executor: Executor) -> str:
         """Do it to its end, which its follower is told. What became of its worker, where that was lost; else empty."""
-        from tunixrt_core.jobs.spec import WorkerLost  # whoever has made the job has imported it
+        from tunixrt_core.jobs.spec import WorkerLost  # any process that has made the job has imported it
 
         try:
             executor.run(self.spec, stop=self.stop, tell=partial(self.follower.told, self.spec))

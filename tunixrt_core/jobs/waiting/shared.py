@@ -1,4 +1,4 @@
-"""The queue that several servers of one home share: what one says to it and takes from it."""
+"""The queue that several servers of one home share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.files.space import cannot_write
 
 if TYPE_CHECKING:
-    from tunixrt_core.store.jobs import JobStore, TakenJob
+    from tunixrt_core.store.records.jobs import JobStore, TakenJob
 
 log = logging.getLogger(__name__)
 

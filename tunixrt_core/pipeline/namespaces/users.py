@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunixrt_core.errors import InvalidInput
-from tunixrt_core.store.tokens import ROLES, AccessToken, Role
+from tunixrt_core.store.records.tokens import ROLES, AccessToken, Role
 from tunixrt_core.util.actors import current_actor
 from tunixrt_core.util.hashing import sha256_hex
 

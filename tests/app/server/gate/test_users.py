@@ -20,7 +20,7 @@ from app.visitor import HEADER
 from tests.app.server.gate.test_gate import BASE, PAGE, TOKEN, sign_in
 from tunixrt_core.errors import StoreError
 from tunixrt_core.settings import Settings
-from tunixrt_core.store.tokens import AccessToken, Role
+from tunixrt_core.store.records.tokens import AccessToken, Role
 from tunixrt_core.util.actors import current_actor
 
 ANA, BEN = "trt_the-token-of-ana", "trt_the-token-of-ben"

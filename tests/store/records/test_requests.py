@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.store.conftest import Clock
-from tunixrt_core.store.requests import KEPT, Claim
+from tunixrt_core.store.records.requests import KEPT, Claim
 from tunixrt_core.store.sql import schema
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.store import Store, open_store

@@ -1,0 +1,1 @@
+"""Rows of runs, evaluations, jobs, requests and tokens in the database."""
