@@ -211,7 +211,7 @@ def test_a_job_of_the_playground_has_its_words_in_the_queue(
         go.set()
     assert f"**{run.id}** has been answering" in text
     assert f"**{run.id}** waits to answer a question" in text
-    assert f"Asks {run.id}" in text
+    assert f"Asks {run.name} ({run.id})" in text
 
 
 class Cut(FakeBackend):

@@ -35,14 +35,14 @@ def load(trained: str) -> None:
 
 
 _IMPORTED = (
-    "pipeline.traces",
-    "pipeline.datasets",
-    "pipeline.exports",
-    "pipeline.manifests",
-    "pipeline.starting",
-    "pipeline.evaluations",
-    "pipeline.model_exports",
-    "pipeline.home",
+    "pipeline.namespaces.traces",
+    "pipeline.namespaces.datasets",
+    "pipeline.namespaces.exports",
+    "pipeline.namespaces.manifests",
+    "pipeline.namespaces.starting",
+    "pipeline.namespaces.evaluations",
+    "pipeline.namespaces.model_exports",
+    "pipeline.namespaces.home",
     "jobs.work",
     "datasets.building",
     "datasets.gates.check",

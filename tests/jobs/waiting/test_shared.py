@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
 from tests.store.conftest import empty_server, needs_server
-from tests.store.test_jobs import DEAD
+from tests.store.records.test_jobs import DEAD
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.pipeline.pipeline import Pipeline, shared_queue
