@@ -8,16 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.browser.helpers.reading import items, rows, shown_trace, shows_another
-from tests.browser.helpers.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor
 from tunixrt_core import open_home
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = IN_A_BROWSER
 PATIENCE = 60_000
 
 

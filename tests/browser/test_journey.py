@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 
 from tests.browser.helpers.reading import items, rows
-from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor, visiting
 from tests.helpers.servers import Server
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 TRAINING_MS = 480_000
 TRAIN_STEPS = 400  # of about 20 ms: more than pass during a click

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.helpers.inspection import AXE, axe_findings, contrasts, tab_stops, text_sizes, unnamed
 from tests.browser.helpers.reading import items, rows, shown_trace, shows_another
-from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor, visiting
 from tests.conftest import cases
 from tests.helpers.homes import fake_home
 from tests.helpers.servers import Server
@@ -19,14 +19,7 @@ from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.tunix_backend.availability import is_tunix_available
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(600)]
 
 # address, and the heading of that page
 PAGES = [

@@ -11,19 +11,13 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.browser.helpers.reading import frame_of, items, reads, rows, shown_trace, shows_another
-from tests.browser.helpers.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor
 from tests.helpers.servers import Server
 from tunixrt_core import open_home
 from tunixrt_core.traces.conversation import Call, Conversation, Message
 from tunixrt_core.traces.trace import Step, Trace
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 HOSTILE = (
     "[link](javascript:alert(1)) and [two](http://example.invalid/a), ![image](http://example.invalid/b.png) "

@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.helpers.visitor import CHROMIUM, Visitor
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor
 from tests.pages.conftest import make_run
 from tunixrt_core import DatasetSpec, open_home
 from tunixrt_core.runs.record import RunStatus
-from tunixrt_core.tunix_backend.availability import is_tunix_available
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.tunix,
-    pytest.mark.skipif(not CHROMIUM.exists() or not is_tunix_available(), reason="needs Chromium and Tunix"),
-]
+pytestmark = [*IN_A_BROWSER, pytest.mark.tunix]
 START = ".st-key-start-run button"
 # The tests that start a run come last: it trains beside all that follow.
 

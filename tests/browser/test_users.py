@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.helpers.visitor import CHROMIUM, visiting
+from tests.browser.helpers.visitor import IN_A_BROWSER, visiting
 from tests.helpers.command import tunixrt
 from tests.helpers.servers import Server, start_server
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")

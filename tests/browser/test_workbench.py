@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.helpers.visitor import CHROMIUM, Visitor, visiting
+from tests.browser.helpers.visitor import IN_A_BROWSER, Visitor, visiting
 from tests.helpers.many_runs import many_runs
 from tests.helpers.servers import Server
 from tunixrt_core.runs.folder import RunDir
@@ -18,14 +18,7 @@ from tunixrt_core.runs.metrics import TrainMetric, to_line
 from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.util.owners import this_owner
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.tunix,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium"),
-]
+pytestmark = [*IN_A_BROWSER, pytest.mark.tunix]
 COUNT = 5000
 # notes what the browser is given to show, and shows it
 NOTICES = """

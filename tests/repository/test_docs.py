@@ -10,6 +10,7 @@ import pytest
 from app.api.application import build_api
 from app.api.errors import status_of
 from tests.conftest import REPOSITORY
+from tests.repository.test_architecture import entries
 from tunixrt_core.cli.exit_codes import markdown_table
 from tunixrt_core.errors import InvalidInput, InvalidSettings, JobFailed, TunixRTError
 from tunixrt_core.ingest.formats.detect import FORMATS
@@ -54,6 +55,13 @@ def test_the_contents_and_the_menu_list_every_page_of_a_user() -> None:
     contents, menu = (DOCS / "index.md").read_text(encoding="utf-8"), (REPOSITORY / "zensical.toml").read_text()
     assert sorted(pages - set(re.findall(r"\]\(([\w/-]+\.md)\)", contents))) == []
     assert sorted(pages - set(re.findall(r'"([\w/-]+\.md)"', menu))) == []
+
+
+def test_the_architecture_has_a_row_for_every_part_of_the_core() -> None:
+    table = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("| folder |")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name.strip("/") for cell in cells for name in re.findall(r"`([\w./]+)`", cell)}
+    assert named == set(entries(REPOSITORY / "tunixrt_core")) - {"py.typed"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/how-to/own-data.md"])
