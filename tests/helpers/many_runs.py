@@ -81,11 +81,15 @@ def _run(
         ended_at=began.timestamp() + seconds,
     )
     folder.state_file.write_bytes(msgspec.json.encode(state.to_dict()))
-    if curves:
-        folder.metrics_file.write_bytes(b"".join(map(to_line, _records(floor, seconds, chance))))
+    records = list(_records(floor, seconds, chance)) if curves else []
+    if records:
+        folder.metrics_file.write_bytes(b"".join(map(to_line, records)))
+    # those that a look at the folder finds
+    trained = [one.loss for one in records if isinstance(one, TrainMetric)] or [floor]
+    evaluated = [one.loss for one in records if isinstance(one, EvalMetric)] or [floor + 0.2]
     figures = {
         **{"train_step": TRAIN_STEPS, "total_train_steps": TRAIN_STEPS, "seconds": round(seconds, 1)},
-        **{"train_loss": round(floor, 4), "eval_loss": round(floor + 0.2, 4), "best_eval_loss": round(floor + 0.19, 4)},
+        **{"train_loss": trained[-1], "eval_loss": evaluated[-1], "best_eval_loss": min(evaluated)},
         **{"trained_tokens": TRAIN_STEPS * 4096, "as_of": changed_at(str(folder.path))},
     }
     said = Annotations(

@@ -162,7 +162,7 @@ class List {
     };
     for (let one = spare(); room() < LEAST && one !== undefined; one = spare()) seen = seen.filter((i) => i !== one);
     this.seen = seen;
-    this.narrow = room() < ONE_LINE;
+    this.narrow = room() < ONE_LINE && !this.rows.some((row) => row.code); // names with an id are short
     this.frame.classList.toggle("narrow", this.narrow);
   }
 

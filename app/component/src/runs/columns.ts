@@ -38,7 +38,7 @@ const NATS = "Nats per token; lower is better.";
 
 export const COLUMNS: ReadonlyMap<keyof Row, Column> = new Map<keyof Row, Column>([
   ["status", { title: "State", width: "112px", cell: state }],
-  ["model", { title: "Model", width: "minmax(90px,.9fr)", cell: (row) => text(row.model, shortModel) }],
+  ["model", { title: "Model", width: "minmax(106px,.9fr)", cell: (row) => text(row.model, shortModel) }],
   ["dataset", { title: "Dataset", width: "minmax(80px,.6fr)", cell: (row) => text(facetWords("dataset", row.dataset)) }],
   ["method", {
     title: "Method", width: "92px",
