@@ -87,7 +87,7 @@ def test_the_gates_migration_goes_down_and_up_again_with_data(any_url: str) -> N
         rows = build_dataset(DatasetSpec("d"), store.traces.select(TraceQuery()))
         version = freeze(DatasetSpec("d"), rows, version=1, parent=None, created_at=datetime(2026, 1, 1, tzinfo=UTC))
         outcome = GateOutcome("answer", 1, "warn", {"seconds": 5.0}, 4, {"wrong": 1}, 1, {})
-        found = {"answer": [Finding(rows[0].hash, "wrong", {"reference": "3"})]}
+        found = {"answer": [Finding(next(iter(rows)).hash, "wrong", {"reference": "3"})]}
         store.datasets.add(version, rows, [outcome], found)
     for time in range(2):
         database = Database(any_url)
