@@ -36,21 +36,21 @@ def remove(path: Path, chance: random.Random) -> None:
 
 
 def empty(path: Path, chance: random.Random) -> None:
-    if path.is_dir():
+    if is_own_file(path):
+        path.write_bytes(b"")
+    elif path.is_dir() and not path.is_symlink():
         for inner in path.iterdir():
             remove(inner, chance)
-    else:
-        path.write_bytes(b"")
 
 
 def cut(path: Path, chance: random.Random) -> None:
-    if path.is_file():
+    if is_own_file(path):
         content = path.read_bytes()
         path.write_bytes(content[: chance.randrange(len(content) + 1)])
 
 
 def scramble(path: Path, chance: random.Random) -> None:
-    if path.is_file():
+    if is_own_file(path):
         content = bytearray(path.read_bytes() or b"x")
         for _ in range(chance.randrange(1, 20)):
             content[chance.randrange(len(content))] = chance.randrange(256)
@@ -59,9 +59,14 @@ def scramble(path: Path, chance: random.Random) -> None:
 
 def other_values(path: Path, chance: random.Random) -> None:
     """What parses, and is not what belongs there."""
-    if path.is_file():
+    if is_own_file(path):
         text = chance.choice(["null", "[]", "3", '"x"', "{}", '{"status": "unknown"}', "[1, 2", "name: 2026-99-99\n"])
         path.write_text(f"{text}\n")
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether it may be written to: what a link leads to is not of the home, and a pipe waits for a reader."""
+    return path.is_file() and not path.is_symlink()
 
 
 def as_folder(path: Path, chance: random.Random) -> None:
@@ -75,8 +80,10 @@ def as_file(path: Path, chance: random.Random) -> None:
 
 
 def as_link(path: Path, chance: random.Random) -> None:
+    home = next(folder for folder in path.parents if folder.name == "home")
+    outside = home.with_name("outside")
     remove(path, chance)
-    path.symlink_to(chance.choice(["/nonexistent", "/etc", "/etc/hostname", path.name, "/dev/zero", "/proc/kmsg"]))
+    path.symlink_to(chance.choice(["/nonexistent", outside, outside / "file", path.name, "/dev/zero", "/proc/kmsg"]))
 
 
 def as_pipe(path: Path, chance: random.Random) -> None:
@@ -85,7 +92,8 @@ def as_pipe(path: Path, chance: random.Random) -> None:
 
 
 def unreadable(path: Path, chance: random.Random) -> None:
-    path.chmod(0)
+    if not path.is_symlink():
+        path.chmod(0)
 
 
 DAMAGES: tuple[Damage, ...] = (
@@ -132,9 +140,12 @@ def application() -> FastAPI:
 
 
 def places(home: Path) -> list[Path]:
-    """Everything that may be damaged: files and folders of two runs, and the home's own small files."""
+    """Everything that may be damaged: files and folders of two runs, and the home's own small files; behind no link."""
     found = [home / "runs" / name for name in RUNS if name != WHOLE]
-    found += [path for folder in found[:] for path in sorted(folder.rglob("*"))]
+    for folder in found[:]:
+        for inside, folders, files in os.walk(folder):  # follows no link, but for the first one
+            if not folder.is_symlink():
+                found += sorted(Path(inside, name) for name in (*folders, *files))
     return [*found, home / "seen.json", home / "check.json", home / "drafts", home / "accelerator.lock"]
 
 
@@ -209,19 +220,22 @@ def check(home: Path, application: FastAPI) -> None:
 
 
 def fuzz(seed: int, number: int, template: Path, folder: Path, application: FastAPI) -> None:
-    home = folder / "home"
+    home, outside = folder / "home", folder / "outside"
     shutil.copytree(template, home)
+    outside.mkdir()
+    (outside / "file").write_text("of somebody else")
     # a copied home is one that was moved: its runs are those of the new place
     with opened(home):
         pass
     done = damage(home, seed, number)
     try:
         check(home, application)
+        assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("file", "of somebody else")]
     except BaseException as error:
         error.add_note(f"seed {seed}: {done}")
         raise
     finally:
-        shutil.rmtree(home)
+        shutil.rmtree(folder)
 
 
 _SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True, "database": None}
