@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tunixrt_core.store.records.tokens import AccessToken
 
 FRESH_SECONDS = 5.0  # that the users are kept in memory, and so that a revoked token is still accepted at most
-MISS_SECONDS = 0.5  # after which they are read again for a token that none of them has: it may be a new one
 
 Tokens = Callable[[], Sequence["AccessToken"]]
 
@@ -40,7 +39,7 @@ class Callers:
         self._token = token.encode() if token else b""
         self._tokens = tokens
         self._users: dict[str, AccessToken] = {}
-        self._read_at = -FRESH_SECONDS
+        self._read_at = -math.inf
         self._reading = asyncio.Lock()
 
     @property
@@ -56,8 +55,10 @@ class Callers:
         if secrets.compare_digest(given.encode(), self._token):
             return Caller(SERVER)
         hashed = hashlib.sha256(given.encode()).hexdigest()
-        for fresh in (FRESH_SECONDS, MISS_SECONDS):
-            for user in (await self._active(fresh)).values():
+        came = time.monotonic()
+        # a token that none of them has may be one that was just made
+        for since in (came - FRESH_SECONDS, came):
+            for user in (await self._active(since)).values():
                 if user.hash == hashed:
                     return _caller(user)
         return None
@@ -84,13 +85,14 @@ class Callers:
         signature = hmac.new(self._token, signed, hashlib.sha256).hexdigest()
         return f"{caller.name}:{signature}" if caller.key else signature
 
-    async def _active(self, fresh: float | None = None) -> dict[str, AccessToken]:
-        """The users by name, as they are now or were a few seconds ago."""
+    async def _active(self, since: float | None = None) -> dict[str, AccessToken]:
+        """The users by name, as they were at that time of the monotonic clock or later; else a few seconds ago."""
         async with self._reading:
-            if time.monotonic() - self._read_at > (FRESH_SECONDS if fresh is None else fresh):
+            now = time.monotonic()
+            if self._read_at < (now - FRESH_SECONDS if since is None else since):
                 found = await asyncio.to_thread(self._tokens)
                 self._users = {user.name: user for user in found if user.revoked_at is None}
-                self._read_at = time.monotonic()
+                self._read_at = now
             return self._users
 
 

@@ -132,7 +132,6 @@ def test_users_are_read_again_after_a_few_seconds_only(users: Users, monkeypatch
 
 def test_a_new_token_is_known_at_once(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callers, "FRESH_SECONDS", 60.0)
-    monkeypatch.setattr(callers, "MISS_SECONDS", 0.0)
     visitor = users.client()
     assert visitor.get("/api/x", headers=bearer(ANA)).status_code == 200
     users.tokens = [*users.tokens, user("eve", "read", "trt_the-token-of-eve")]
