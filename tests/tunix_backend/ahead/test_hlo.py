@@ -98,6 +98,21 @@ ENTRY %main (p: f32[64,8,128], i: s32[]) -> f32[64,8,128] {
 }
 """
 
+STARTED = """\
+HloModule jit_step, is_scheduled=true
+
+%async_computation (whole.1: f32[64,8,128]) -> f32[16,8,128] {
+  %whole.1 = f32[64,8,128]{2,1,0:T(8,128)} parameter(0)
+  ROOT %cut = f32[16,8,128]{2,1,0:T(8,128)S(1)} slice(%whole.1), slice={[0:16], [0:8], [0:128]}
+}
+
+ENTRY %main (whole: f32[64,8,128]) -> f32[16,8,128] {
+  %whole = f32[64,8,128]{2,1,0:T(8,128)} parameter(0)
+  %start = ((f32[64,8,128]{2,1,0:T(8,128)}), f32[16,8,128]{2,1,0:T(8,128)S(1)}, s32[]{:S(2)}) BEGINS
+  ROOT %done = f32[16,8,128]{2,1,0:T(8,128)S(1)} slice-done(%start)
+}
+"""
+
 
 def work(text: str, devices: int = 4) -> Work:
     return work_of(parse(text), devices)
@@ -134,6 +149,14 @@ def test_a_collective_that_is_spread_over_instructions_is_counted_once() -> None
 def test_of_an_array_that_is_sliced_or_updated_in_place_only_the_part_moves() -> None:
     part = 8 * 128 * 4
     assert work(FUSED).hbm == 2 * part + 2 * part
+
+
+@pytest.mark.parametrize(
+    "begins",
+    ["async-start(%whole), calls=%async_computation", "slice-start(%whole), slice={[0:16], [0:8], [0:128]}"],
+)
+def test_of_a_slice_that_is_read_meanwhile_only_the_part_moves_however_it_is_written(begins: str) -> None:
+    assert work(STARTED.replace("BEGINS", begins)).hbm == 16 * 8 * 128 * 4  # into VMEM
 
 
 def test_an_update_in_place_takes_no_new_memory() -> None:

@@ -147,7 +147,9 @@ class _Counter:
             return 0
         operands = [computation.instructions[name] for name in dict.fromkeys(instruction.operands)]
         if op.endswith("-start"):
-            return _started(instruction)
+            # a schedule calls what begins, and the whole program names it: `async-start` or `slice-start`
+            called = self._program[instruction.called[0]].root.op if op == "async-start" else op
+            return _started(instruction, called)
         if op == "fusion":
             return self._fused(instruction, operands)
         if op in _SLICES:
@@ -239,7 +241,7 @@ def group_size(instruction: Instruction, devices: int) -> int:
     return devices
 
 
-def _started(start: Instruction) -> float:
+def _started(start: Instruction, op: str) -> float:
     """What an asynchronous copy, slice or collective reads and writes: `(source, target, ...)` or the reverse."""
     leaves = start.leaves
     if start.op == "copy-start":  # (target, source, context)
@@ -247,7 +249,7 @@ def _started(start: Instruction) -> float:
     if len(leaves) < 2:  # of a collective: in place
         return 2 * sum(leaf.hbm for leaf in leaves)
     source, target = leaves[0], leaves[1]
-    return target.hbm + min(source.hbm, target.bytes if "slice" in start.op else source.bytes)
+    return target.hbm + min(source.hbm, target.bytes if "slice" in op else source.bytes)
 
 
 def _is_later_part(inner: Computation) -> bool:
