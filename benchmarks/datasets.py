@@ -94,10 +94,17 @@ def traces(rows: int) -> Iterator[Trace]:
         if last is not None and n % 20 == 7:
             words = last.steps[-1].content.split()
             changed = Step(len(last.steps) - 1, " ".join([*words[:3], "changed", *words[4:]]))
-            yield Trace(last.prompt, (*last.steps[:-1], changed), last.final_answer, str(n), source="b")
+            yield Trace(last.prompt, (*last.steps[:-1], changed), last.final_answer, source="b")
             continue
         steps = tuple(Step(i, " ".join(rng.choices(WORDS, k=30))) for i in range(4))
-        last = Trace(f"q{n} {' '.join(rng.choices(WORDS, k=30))}", steps, str(n), str(n), source="ab"[n % 3 % 2], meta={"quality": n * 7919 % 1000})
+        last = Trace(
+            f"q{n} {' '.join(rng.choices(WORDS, k=30))}",
+            steps,
+            str(n),
+            {"quality": n * 7919 % 1000},
+            reference_answer=str(n),
+            source="ab"[n % 3 % 2],
+        )
         yield last
 
 
