@@ -105,7 +105,7 @@ def groups(found: Sequence[PromptGroup]) -> None:
             )
             for group in found
         ],
-        empty="No prompts with so many traces were found.",
+        empty="No prompt with that many traces was found. Lower `--min-traces`.",
     )
 
 
