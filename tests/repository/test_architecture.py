@@ -176,7 +176,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/training/execution.py",
         "tunixrt_core/training/recording/sinks.py",
         "tunixrt_core/jobs/waiting/job.py",
-        "tunixrt_core/jobs/ray_cluster/worker.py",
+        "tunixrt_core/jobs/ray_cluster/news.py",
         "app/ui/boundary.py",
         # a template that came with a model, in a process of its own
         "tunixrt_core/tunix_backend/data/template_worker.py",

@@ -105,6 +105,27 @@ class RayNodes:
         return json.loads(self._process.stdout.readline())
 
 
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process listens, in the hexadecimal form of /proc."""
+    inodes = set()
+    for file in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            name = os.readlink(file)
+        except OSError:
+            continue
+        inodes |= {name[8:-1]} if name.startswith("socket:[") else set()
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
 def _title(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -50,6 +51,7 @@ class RayExecutor(Executor):
         self._agent: _AgentProcess | None = None
         self.closing = threading.Event()  # the server ends: workers are left alone
         self.at_once = cluster.jobs
+        self.several = cluster.slice is None
 
     def takes_accelerator(self, spec: JobSpec) -> bool:
         return spec.kind not in _AWAY
@@ -57,6 +59,9 @@ class RayExecutor(Executor):
     def owner(self, spec: JobSpec) -> str:
         away = f"ray:{self._namespace}/{spec.id}#{spec.attempt}"
         return away if spec.kind in _AWAY else self._here.owner(spec)
+
+    def processes(self, asked: int | None) -> int:
+        return self._cluster.processes(asked)
 
     def left(self) -> list[JobSpec]:
         """The jobs whose workers the last server of this home followed."""
@@ -92,6 +97,7 @@ class RayExecutor(Executor):
         finally:
             if not self.closing.is_set():
                 file.unlink(missing_ok=True)
+                shutil.rmtree(self._folder / spec.id, ignore_errors=True)  # of Ray Train
 
     def agent(self) -> _AgentProcess:
         """The process that holds the driver, started if there is none."""
@@ -107,7 +113,7 @@ class RayExecutor(Executor):
             "compiled_dir": str(settings.compiled_dir),
             "webhook": settings.webhook,
         }
-        return {**self._cluster.to_dict(), "namespace": self._namespace, "place": place}
+        return {**self._cluster.to_dict(str(self._folder)), "namespace": self._namespace, "place": place}
 
 
 class _Following:
@@ -118,6 +124,7 @@ class _Following:
         self._seen = 0
         self._ends = 0  # of agents
         self._asked_to_stop = False
+        self._writing = threading.Lock()  # news and the sign of life both write the state of a run that waits
 
     def to_the_end(self, *, is_new: bool) -> None:
         """Returns also where the server ends first."""
@@ -144,17 +151,22 @@ class _Following:
         """Whether the job has ended. Raises its error."""
         for news in line.get("news", ()):
             self._seen += 1
-            self._tell(news)
+            with self._writing:
+                self._tell(news)
         if "lost" in line:
             if self._is_over():
                 return True
             raise WorkerLost(line["lost"])
-        ended = line.get("ended")
-        if ended and ended["superseded"]:
+        if (ended := line.get("ended")) is None:
+            return False
+        how, why = ended
+        if how == "superseded":
             raise Superseded(self._spec.id, self._spec.attempt, self._spec.attempt + 1)
-        if ended and ended["error"]:
-            raise JobFailed(ended["error"])
-        return ended is not None
+        if how == "stopped":
+            raise Stopped(why)
+        if how == "failed":
+            raise JobFailed(why)
+        return True
 
     def _require_connection(self) -> None:
         """Raises JobFailed for a worker that has not begun, of which agent after agent ended."""
@@ -210,10 +222,11 @@ class _Following:
     def _beat(self) -> None:
         """Nothing once the worker has begun, which shows its own life."""
         folder = Path(self._spec.body["folder"])
-        if self._spec.kind == "train":
-            RunDir(folder).beat()
-        elif self._spec.kind == "evaluate":
-            EvalDir(folder).beat()
+        with self._writing:
+            if self._spec.kind == "train":
+                RunDir(folder).beat()
+            elif self._spec.kind == "evaluate":
+                EvalDir(folder).beat()
 
 
 class _AgentProcess:
