@@ -58,6 +58,8 @@ def test_a_slice_that_is_none_is_refused_with_those_that_are(planned: Plan, engi
         ("skypilot", "7x-8", {}, "Use --with gke"),
         ("gke", "v5e-4", {"image": None}, "--image: missing"),
         ("gke", "v5e-4", {"shared": None}, "--shared: missing"),
+        ("kuberay", "v5e-4", {"image": None}, "--image: missing. .* EXTRA=tpu,ray"),
+        ("kuberay", "v5e-4", {"shared": None}, "--shared: missing"),
         ("gke", "v5e-4", {"hyper": {"mesh_fsdp": 4, "mesh_tp": 2}}, "mesh: 8 devices, and v5e-4 has 4"),
         ("gke", "v5e-4", {"hyper": {"mesh_fsdp": 4, "batch_size": 6}}, "6 rows do not divide over mesh.fsdp 4"),
     ],
