@@ -19,7 +19,7 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.home.audit import AuditLog
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.kinds.model_exports import execute_export
-from tunixrt_core.jobs.kinds.trainings import show_waiting
+from tunixrt_core.jobs.kinds.trainings import require_shares, show_waiting
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
@@ -97,7 +97,8 @@ class Foreground:
     def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool, allow: Iterable[str] = ()) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
+        Raises InvalidInput where its batch does not divide over the processes,
+        InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
         for one that has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
@@ -110,6 +111,7 @@ class Foreground:
             state.status.to(RunStatus.QUEUED)
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())
+        require_shares(manifest, self._processes)
         show_waiting(manifest, folder, allow=allow, processes=self._processes)
         if self._elsewhere is None:
             folder.queued_file.unlink()  # no server queues it again: it trains here now

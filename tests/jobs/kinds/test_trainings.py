@@ -75,7 +75,11 @@ def test_a_run_keeps_its_number_of_processes_and_a_resume_may_take_another(
     assert rt.queue.wait(20)
     assert rt.runs.start(manifest, processes=2, request_id="once").id == run.id
     with pytest.raises(RequestReused):
-        rt.runs.start(manifest, processes=3, request_id="once")
+        rt.runs.start(manifest, processes=4, request_id="once")
+    with pytest.raises(InvalidInput, match=r"^processes: 3, over which 32 rows per batch do not divide"):
+        rt.runs.start(manifest, processes=3)
+    with pytest.raises(InvalidInput, match=r"^processes: 5"):
+        rt.runs.resume(run.id, train_steps=6, processes=5)
     assert rt.runs.state(run.id).processes == 2
     rt.runs.resume(run.id, train_steps=6)
     assert rt.queue.wait(20)

@@ -110,14 +110,14 @@ def test_a_run_that_asks_for_more_machines_than_there_are_says_so_and_can_be_can
     home: Path, manifest: RunManifest, by: str
 ) -> None:
     with open_home(home) as rt:
-        run = rt.runs.start(manifest, processes=3)
+        run = rt.runs.start(manifest, processes=4)
         until(lambda: rt.runs.get(run.id).message)
         assert rt.runs.get(run.id).message == (
-            "It waits for 3 machines with 1 CPU each. The Ray cluster has 2 machines, of which 2 with that. "
+            "It waits for 4 machines with 1 CPU each. The Ray cluster has 2 machines, of which 2 with that. "
             "Add machines to the cluster, or stop the run and ask for less."
         )
         assert rt.runs.get(run.id).status is RunStatus.QUEUED
-        assert "It waits for 3 machines" in rt.runs.folder(run.id).log_tail()
+        assert "It waits for 4 machines" in rt.runs.folder(run.id).log_tail()
         stop(rt, run.id, by)
         assert rt.queue.wait(PATIENCE)
         assert rt.runs.get(run.id).status is RunStatus.STOPPED

@@ -55,9 +55,9 @@ def test_a_jax_trainer_that_finds_too_few_machines_says_so_and_can_be_cancelled(
 ) -> None:
     monkeypatch.setenv("TUNIXRT_EXECUTOR", f"{nodes.address}&train=jax")
     with open_home(home) as rt:
-        run = rt.runs.start(manifest, processes=3)
+        run = rt.runs.start(manifest, processes=4)
         until(lambda: rt.runs.get(run.id).message)
-        assert "It waits for 3 machines with 1 CPU each. The Ray cluster has 2" in rt.runs.get(run.id).message
+        assert "It waits for 4 machines with 1 CPU each. The Ray cluster has 2" in rt.runs.get(run.id).message
         rt.runs.folder(run.id).stop_file.touch()
         assert rt.queue.wait(PATIENCE)
         assert rt.runs.get(run.id).status is RunStatus.STOPPED

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunixrt_core.errors import StoreError
+from tunixrt_core.errors import InvalidInput, StoreError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Tell
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.ownership import Condition
@@ -52,6 +52,14 @@ def work_along(spec: JobSpec, place: Workplace, stop: StopRequest) -> None:
     from tunixrt_core.training.execution import train_along
 
     train_along(RunManifest.from_dict(spec.body["manifest"]), _folder(spec), place.backend, stop=stop)
+
+
+def require_shares(manifest: RunManifest, processes: int) -> None:
+    """Raises InvalidInput where the rows of a batch do not divide over the processes."""
+    if manifest.batch.size % processes:
+        raise InvalidInput(
+            f"processes: {processes}, over which {manifest.batch.size} rows per batch do not divide. Change one."
+        )
 
 
 def show_waiting(

@@ -42,7 +42,7 @@ def lead_trainer(part: Part, worker: News, takes: Mapping[str, float], told: Map
 
 
 def _is_reserving() -> bool:
-    """Whether machines are asked for that are not free: the trainer does not say whether it waits or starts."""
+    """Whether a group of machines waits for free ones: the trainer does not say whether it waits or starts."""
     import ray
 
     return any(group["state"] == "PENDING" for group in ray.util.placement_group_table().values())

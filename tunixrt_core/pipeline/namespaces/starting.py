@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import Conflict
-from tunixrt_core.jobs.kinds.trainings import show_waiting
+from tunixrt_core.jobs.kinds.trainings import require_shares, show_waiting
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
@@ -60,6 +60,7 @@ class RunStarts:
         self._jobs.backend.require()
         check_places(manifest, self._settings)
         count = self._jobs.executor.processes(processes)
+        require_shares(manifest, count)
         return self._requests.once(
             request_id,
             "run",
@@ -172,6 +173,7 @@ class RunStarts:
             require_over(folder.path, state)
             manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
             count = self._jobs.executor.processes(state.processes if processes is None else processes)
+            require_shares(manifest, count)
             self._jobs.submit_training(run.id, manifest, folder, processes=count)
         # its row has this manifest from the first new train step on
         return replace(self._registry.run(run_id), manifest=manifest.to_dict())
