@@ -40,7 +40,10 @@ def is_quantized(value: Any) -> bool:
 
 def dequantize(value: Any) -> Any:
     """A quantised weight, dequantised, in the type of its scales."""
-    return qwix.dequantize(value.value.array)
+    return _dequantize(value.value.array)
+
+
+_dequantize = jax.jit(qwix.dequantize)  # one program for each shape
 
 
 def quantize(weight: Any, how: Any) -> qwix.QArray:
