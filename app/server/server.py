@@ -99,7 +99,7 @@ def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) ->
     outlive_terminal()
     send_theme_from_memory()
     try:
-        with open_pipeline(settings) as pipeline:
+        with open_pipeline(settings, serves=True) as pipeline:
             state.set_pipeline(pipeline)
             pipeline.queue_again()
             build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _KEPT = 1000  # states of runs in memory, of a few KB each
 
+
 class Registry:
     """Reads a run's folder whenever its row is read, and adds folders without a row to the store."""
 
