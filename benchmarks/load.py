@@ -1,6 +1,6 @@
 """The server under load: 50 sessions beside a training, memory after thousands of reruns, status requests, 1 GB files.
 
-python benchmarks/load.py training memory status transfer
+python benchmarks/load.py training servers memory status transfer
 """
 
 from __future__ import annotations
@@ -73,21 +73,32 @@ def main() -> int:
 def training(folder: Path) -> bool:
     """Time of a train step with 50 sessions and an import beside it, and of the sessions' reruns."""
     with serving(folder, home=filled(folder / "home"), timed=False) as server:
-        run = start_run(server)
-        metrics = folder / "home" / "runs" / run / "metrics.jsonl"
-        while train_steps(metrics) < 500:  # compiled, and the caches are warm
-            time.sleep(0.5)
-        alone = [step_time(metrics)]
-        waits: list[float] = []
-        cpu = server.cpu_seconds
-        began = time.perf_counter()
-        busy = asyncio.run(crowd(server, run, metrics, waits))
-        share = (server.cpu_seconds - cpu) / (time.perf_counter() - began)
-        alone.append(step_time(metrics))
-        server_alone = share_of(server)
-        with hogs(max(share - server_alone, 0.0)):
-            limit = step_time(metrics)
-        alone.append(step_time(metrics))
+        return watched(folder / "home", server, server)
+
+
+def servers(folder: Path) -> bool:
+    """As `training`, with the sessions and the import at a second server of the home."""
+    home = filled(folder / "home")
+    with serving(folder, home=home, timed=False) as worker, serving(folder, home=home, timed=False) as viewer:
+        return watched(home, worker, viewer)
+
+
+def watched(home: Path, worker: Server, viewer: Server) -> bool:
+    run = start_run(worker)
+    metrics = home / "runs" / run / "metrics.jsonl"
+    while train_steps(metrics) < 500:  # compiled, and the caches are warm
+        time.sleep(0.5)
+    both = {worker.process.pid: worker, viewer.process.pid: viewer}.values()
+    alone = [step_time(metrics)]
+    waits: list[float] = []
+    cpu, began = sum(each.cpu_seconds for each in both), time.perf_counter()
+    busy = asyncio.run(crowd(viewer, run, metrics, waits))
+    share = (sum(each.cpu_seconds for each in both) - cpu) / (time.perf_counter() - began)
+    alone.append(step_time(metrics))
+    servers_alone = sum(share_of(each) for each in both)
+    with hogs(max(share - servers_alone, 0.0)):
+        limit = step_time(metrics)
+    alone.append(step_time(metrics))
     quiet = statistics.median(alone)
     p95 = statistics.quantiles(waits, n=20)[-1]
     print(f"train step        {1000 * quiet:.1f} ms alone; {1000 * busy:.1f} ms in the crowd: {busy / quiet:.2f} x")
@@ -137,7 +148,7 @@ def transfer(folder: Path) -> bool:
     return max(up, down) <= MEMORY
 
 
-MEASURES = {"training": training, "memory": memory, "status": status, "transfer": transfer}
+MEASURES = {"training": training, "servers": servers, "memory": memory, "status": status, "transfer": transfer}
 
 
 def filled(home: Path) -> Path:

@@ -273,7 +273,7 @@ def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQue
 
     if settings.shares_queue:
         return SharedQueue(store.jobs, home_id(settings.home))
-    jobs = FileJobs(settings.home / "jobs.json")
+    jobs = FileJobs(settings.home / "queue.json")
     return SharedQueue(jobs, "", WorkerLock(settings.home / "worker.lock", jobs))
 
 

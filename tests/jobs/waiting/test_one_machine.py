@@ -32,7 +32,7 @@ DEAD = ME.replace(f":{owners.local_pid(ME)}:", ":999999:", 1)
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> FileJobs:
-    return FileJobs(tmp_path / "home" / "jobs.json")
+    return FileJobs(tmp_path / "home" / "queue.json")
 
 
 def test_a_job_is_claimed_once_and_forgotten_by_its_owner_alone(jobs: FileJobs) -> None:
@@ -84,14 +84,14 @@ def test_what_dead_servers_left_is_forgotten_and_what_waits_for_a_living_one_sta
 
 
 def test_a_file_that_cannot_be_read_is_an_empty_queue_and_one_that_cannot_be_written_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "jobs.json"
+    file = tmp_path / "queue.json"
     file.write_text("{")
     jobs = FileJobs(file)
     assert jobs.known("") == set()
     jobs.add("r-0001", "", "spec")
     assert jobs.known("") == {"r-0001"}
-    blocked = FileJobs(file / "home" / "jobs.json")  # below a file
-    with pytest.raises(StoreError, match=r"The queue .*jobs\.lock cannot be written"):
+    blocked = FileJobs(file / "home" / "queue.json")  # below a file
+    with pytest.raises(StoreError, match=r"The queue .*queue\.lock cannot be written"):
         blocked.add("r-0001", "", "spec")
 
 
@@ -183,7 +183,7 @@ def test_a_run_that_is_started_at_another_server_is_done_by_the_worker(home: Pat
         assert backend.trained == []
         assert owners.local_pid(viewer.runs.state(run).owner) == first.pid
         assert viewer.runs.get("r-0001").status is RunStatus.SUCCEEDED
-        until(lambda: FileJobs(home / "jobs.json").known("") == set())
+        until(lambda: FileJobs(home / "queue.json").known("") == set())
 
 
 def test_an_evaluation_that_is_started_at_another_server_is_done_by_the_worker(home: Path, worker: Another) -> None:
@@ -192,7 +192,7 @@ def test_an_evaluation_that_is_started_at_another_server_is_done_by_the_worker(h
         until(lambda: viewer.runs.get("r-0001").status is RunStatus.SUCCEEDED)
         viewer.evaluations.start("r-0001")
         until(lambda: {one.status for one in viewer.evaluations.records()} == {RunStatus.SUCCEEDED})
-        until(lambda: FileJobs(home / "jobs.json").known("") == set())
+        until(lambda: FileJobs(home / "queue.json").known("") == set())
         assert viewer.jobs.wait(0), "nothing was done here"
 
 
@@ -238,7 +238,7 @@ def test_after_a_kill_a_server_alone_leaves_the_run_interrupted(home: Path, work
     first.wait(30)
     with server_of(home, backend := FakeBackend()) as alone:
         assert alone.runs.get("r-0001").status is RunStatus.INTERRUPTED
-        assert FileJobs(home / "jobs.json").known("") == set()
+        assert FileJobs(home / "queue.json").known("") == set()
         run = queue_run(alone, 3)
         assert alone.queue.wait(30)
         assert alone.runs.get(run).status is RunStatus.SUCCEEDED
