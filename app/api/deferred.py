@@ -25,16 +25,17 @@ class DeferredApi:
         self._app = app
         self._max_upload_mb = max_upload_mb
         self._lock = threading.Lock()
-        self._api: ASGIApp | None = None
+        self._api: tuple[ASGIApp, ASGIApp] | None = None  # as it is, and packed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(f"{_ROOT}/"):
             await self._app(scope, receive, send)
             return
-        api = await asyncio.to_thread(self._build) if self._api is None else self._api
+        plain, packed = await asyncio.to_thread(self._build) if self._api is None else self._api
+        api = packed if _takes_gzip(scope) else plain
         await api({**scope, "root_path": _ROOT, "app_root_path": scope.get("root_path", "")}, receive, send)
 
-    def _build(self) -> ASGIApp:
+    def _build(self) -> tuple[ASGIApp, ASGIApp]:
         from starlette.middleware.gzip import GZipMiddleware
 
         from app.api.application import build_api
@@ -42,5 +43,10 @@ class DeferredApi:
         with self._lock:
             # two first requests may arrive at once
             if self._api is None:
-                self._api = GZipMiddleware(build_api(self._max_upload_mb), compresslevel=_LEVEL)
+                api = build_api(self._max_upload_mb)
+                self._api = api, GZipMiddleware(api, compresslevel=_LEVEL)
             return self._api
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
