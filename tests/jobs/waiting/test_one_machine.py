@@ -120,7 +120,7 @@ def server_of(home: Path, backend: FakeBackend) -> Pipeline:
 
 
 def serve(home: Path, train_steps: int) -> None:
-    """A server that trains a run of so many train steps, until a line on its standard input."""
+    """A server that trains one run, until a line on its standard input."""
     with server_of(home, FakeBackend(step_seconds=0.01)) as rt:
         rt.traces.ingest_examples(20)
         rt.datasets.build("mine")

@@ -23,8 +23,7 @@ from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
 from tunixrt_core.util.files.atomic import write_atomic
-from tunixrt_core.util.files.kept import KeptFiles
-from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.regular import KeptFiles, read_object_or_none
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest

@@ -1,4 +1,4 @@
-"""The queue of several servers on one machine: one of them does the jobs, a file holds what waits."""
+"""The queue of several servers on one machine, in a file of the home."""
 
 from __future__ import annotations
 
