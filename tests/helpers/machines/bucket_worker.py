@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ class ByBucket(Executor):
         self.processes: list[subprocess.Popen[str]] = []
         self.specs: list[JobSpec] = []
         self.left_over: list[JobSpec] = []  # of the server before
+        self.said: list[dict[str, Any]] = []  # by all workers
         self.environ: Mapping[str, str] = {}
-        self.on_begin: Callable[[], None] = lambda: None
+        self.cut_off = threading.Event()  # the last worker seems lost, and is not
 
     def takes_accelerator(self, spec: JobSpec) -> bool:
         return False
@@ -80,31 +82,38 @@ class ByBucket(Executor):
         process.stdin.close()
         self.processes.append(process)
         self.specs.append(spec)
-        self.on_begin()
 
     def _follow(self, spec: JobSpec, stop: StopRequest, mirror: Mirror) -> None:
-        lines = self.processes[-1].stdout
-        assert lines is not None
-        asked = threading.Thread(target=self._pass_on, args=(spec, stop), daemon=True)
-        asked.start()
-        for line in lines:
-            if self.closing.is_set():
-                return
-            told = json.loads(line)
+        """Follow the last process. Raises WorkerLost where it ends without a word, or seems to (`cut_off`)."""
+        lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(self.processes[-1], lines), daemon=True).start()
+        while not self.closing.is_set():
+            if stop.is_set():
+                (Path(spec.body["folder"]) / "stop").touch()
+            if self.cut_off.is_set():
+                self.cut_off.clear()
+                raise WorkerLost("The network of the worker is gone.")
+            try:
+                told = lines.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            if told is None:
+                raise WorkerLost("The process of the worker was killed.")
             if "news" in told:
                 mirror.tell(told["news"])
-            elif told["ended"]["superseded"]:
+            elif told["ended"] == "superseded":
                 raise Superseded(spec.id, spec.attempt, spec.attempt + 1)
-            elif told["ended"]["error"]:
-                raise JobFailed(told["ended"]["error"])
+            elif told["ended"]:
+                raise JobFailed(told["ended"])
             else:
                 return
-        if not self.closing.is_set():
-            raise WorkerLost("The process of the worker was killed.")
 
-    def _pass_on(self, spec: JobSpec, stop: StopRequest) -> None:
-        stop.wait()
-        (Path(spec.body["folder"]) / "stop").touch()
+    def _read(self, process: subprocess.Popen[str], lines: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.said.append(json.loads(line))
+            lines.put(self.said[-1])
+        lines.put(None)
 
     def kill(self) -> None:
         """SIGKILL of the last worker."""
@@ -126,7 +135,7 @@ def main() -> None:
         backend: Backend = fake if backend_name == "fake" else TunixBackend(models_dir, compiled_dir)
         return Workplace(backend, LoadedModels(backend), owner=owner)
 
-    ended = {"error": "", "superseded": False}
+    ended = ""
     try:
         work_by_bucket(
             spec,
@@ -137,7 +146,7 @@ def main() -> None:
             tell=lambda news: say({"news": dict(news)}),
         )
     except TunixRTError as error:
-        ended = {"error": str(error), "superseded": isinstance(error, Superseded)}
+        ended = "superseded" if isinstance(error, Superseded) else str(error)
     say({"ended": ended})
 
 

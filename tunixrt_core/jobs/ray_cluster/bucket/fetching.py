@@ -22,7 +22,8 @@ from tunixrt_core.util.files.atomic import scratch_beside
 from tunixrt_core.util.files.places import rebased
 from tunixrt_core.util.hashing import content_hash
 
-_JSON = (".json", ".jsonl")
+METADATA = "_CHECKPOINT_METADATA"  # of orbax, JSON
+_JSON = (".json", ".jsonl", METADATA)
 _TEXTS = (*_JSON, ".log", ".md", ".txt")
 
 
@@ -38,7 +39,7 @@ class Words:
         """The bytes of a file as they are in the home."""
         if name == "manifest.yaml":
             return self.manifests[1] if data == self.manifests[0] else data
-        if name.endswith(_TEXTS):
+        if is_text(name):
             in_json = name.endswith(_JSON)
             for here, there in zip(self.local, self.home, strict=True):
                 data = data.replace(_written(here, in_json), _written(there, in_json))
@@ -52,6 +53,11 @@ class Words:
         """News of the job, as of `outward`."""
         found: dict[str, Any] = orjson.loads(self.outward("news.json", orjson.dumps(dict(news))))
         return found
+
+
+def is_text(name: str) -> bool:
+    """Whether a file may hold paths, by its name."""
+    return name.endswith(_TEXTS)
 
 
 def _written(text: str, in_json: bool) -> bytes:
@@ -77,23 +83,32 @@ def fetch(bucket: Bucket, spec: JobSpec, start: Index, cache: Path, scratch: Pat
     folder = scratch / "runs" / home_folder.name
     folder.mkdir(parents=True)
     try:
+        places = {place.path: _bring_place(bucket, place, cache, scratch) for place in start.places}
+        written = {place.path: str(places[place.path]) for place in start.places if place.named is None}
+        local = replace(spec, body=_localised(dict(spec.body), home_folder, folder, written))
         for name, entry in start.files.items():
             bring_text(bucket, entry, folder / name)
         for name, tree in start.folders.items():
             for file, chunks in read_tree(bucket, tree).items():
                 bring_file(bucket, chunks, folder / name / file)
-        places = {place.path: _bring_place(bucket, place, cache, scratch) for place in start.places}
+            _localise(folder / name / METADATA, home_folder, folder, written)
     except Missing as error:
         raise JobFailed(
             f"{spec.run}: something that the job needs was deleted from {bucket.address} meanwhile ({error}). "
             "Start it again."
         ) from None
-    named = any(place.named for place in start.places)
-    models_dir = (scratch if named else cache) / "models"
-    written = {place.path: str(places[place.path]) for place in start.places if place.named is None}
-    body = _renamed(rebased(dict(spec.body), home_folder, folder), written)
-    local = replace(spec, body=body)
+    models_dir = (scratch if any(place.named for place in start.places) else cache) / "models"
     return LocalJob(local, Scope.of(local), models_dir, _words(spec, local, home_folder, folder, written))
+
+
+def _localised(value: Any, home: Path, folder: Path, written: Mapping[str, str]) -> Any:
+    return _renamed(rebased(value, home, folder), written)
+
+
+def _localise(metadata: Path, home: Path, folder: Path, written: Mapping[str, str]) -> None:
+    """A checkpoint holds the manifest of its training, which a resume compares with its own."""
+    if metadata.is_file():
+        metadata.write_bytes(orjson.dumps(_localised(orjson.loads(metadata.read_bytes()), home, folder, written)))
 
 
 def _words(spec: JobSpec, local: JobSpec, home: Path, folder: Path, written: Mapping[str, str]) -> Words:

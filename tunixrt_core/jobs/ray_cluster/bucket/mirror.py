@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tunixrt_core.errors import JobFailed, Stopped, Superseded
+from tunixrt_core.jobs.ray_cluster.bucket.chunks import Missing
 from tunixrt_core.jobs.ray_cluster.bucket.index import JobPart
 from tunixrt_core.jobs.ray_cluster.bucket.pulling import TICK_SECONDS, Pulling
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope
@@ -86,7 +87,7 @@ class Mirror:
     def _tidy(self) -> None:
         try:
             tidy(self._bucket, self._spec)
-        except Trouble as error:
+        except (Trouble, Missing, OSError) as error:
             log.warning("%s: %s What the job left in the bucket is deleted after its next one.", self._spec.id, error)
 
     def _work(self) -> None:
@@ -119,6 +120,8 @@ class Mirror:
         """Whether it was done. Trouble is told once, and tried again."""
         try:
             act()
+        except Missing:  # the worker was quicker
+            return False
         except (Trouble, OSError) as error:
             if not self._trouble:
                 log.warning("%s: %s It is tried again.", self._spec.id, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import (
@@ -31,7 +32,8 @@ Mark = tuple[int, int]
 class Pulling:
     """Brings what changed, and passes requests on. Readers of the home see whole files, checkpoints and exports only.
 
-    All methods raise Away, Refused and OSError; what was brought before stays.
+    All methods raise Away, Refused and OSError, and Missing where the worker has put another index meanwhile; what was
+    brought before stays.
     """
 
     def __init__(self, part: JobPart, scope: Scope, attempt: int) -> None:
@@ -41,24 +43,24 @@ class Pulling:
         self._applied: dict[str, tuple[Entry, Mark]] = {}
         self._there: dict[str, Chunk] = {}  # folders that are as their trees say
         self._had: Index | None = None  # what the bucket said last: what is missing since was deleted by the worker
+        self._newest = Index({}, {})
         self._brought_at = 0.0
-        self.has_begun = False
 
     def tick(self) -> bool:
         """Pass on requests, and bring what the worker has put. Whether the state of the home's folder has changed."""
         self._request()
         before = self._state_mark()
-        if (index := self._index()) is not None:
-            self._bring(index)
+        if self._index() is not None:
+            self._bring()
         return self._state_mark() != before
 
     def _index(self) -> Index | None:
         found = self._part.index(self._part.index_key)
         if found is None:
             return None
-        self.has_begun = True
         if self._had is None:
             self._had = self._part.index(self._part.start_key)
+        self._newest = found
         return found
 
     def _request(self) -> None:
@@ -73,27 +75,25 @@ class Pulling:
             self._control = asked
             save.unlink(missing_ok=True)
 
-    def _bring(self, index: Index) -> None:
-        try:
-            self._bring_light(index)
-            for name, tree in index.folders.items():
-                self._bring_folder(name, tree)
-            self._delete_missing(index)
-            self._bring_light(index)
-        except Missing:
-            return  # the worker has put another index meanwhile, which the next round reads
+    def _bring(self) -> None:
+        index = self._newest
+        self._bring_light()
+        for name, tree in index.folders.items():
+            self._bring_folder(name, tree)
+        self._delete_missing(index)
+        self._bring_light()
         self._had = index
 
     def _between(self) -> None:
         """Within a long transfer: bring newer records and the sign of life, if they are due."""
-        if time.monotonic() - self._brought_at >= TICK_SECONDS and (index := self._index()) is not None:
-            self._bring_light(index)
+        if time.monotonic() - self._brought_at >= TICK_SECONDS and self._index() is not None:
+            self._bring_light()
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def _bring_light(self, index: Index) -> None:
-        """All files; the state last, and no end of the job before its folders are there."""
-        self._brought_at = time.monotonic()
+    def _bring_light(self) -> None:
+        """All files, as of the newest index; the state last, and no end of the job before its folders are there."""
+        index, self._brought_at = self._newest, time.monotonic()
         state = self._scope.state
         for name, entry in index.files.items():
             if name != state:
@@ -160,15 +160,18 @@ class Pulling:
     def _delete_earlier(self, before: Index, index: Index) -> None:
         """Delete from the bucket what no worker deletes: chunks of earlier attempts in folders that are gone."""
         gone = [tree for name, tree in before.folders.items() if index.folders.get(name) != tree]
-        keys = {key for tree in gone for key in self._keys(tree) if not key.startswith(f"{self._part.prefix}/")}
-        if keys:
+        earlier = [tree for tree in gone if not tree.key.startswith(f"{self._part.prefix}/")]
+        if earlier:
             named = {key for tree in index.folders.values() for key in self._keys(tree)}
-            self._bucket.delete(keys - named)
+            for tree in earlier:
+                self._bucket.delete(key for key in self._keys(tree) if key not in named)
 
     def _keys(self, tree: Chunk) -> Iterator[str]:
-        yield tree.key
-        for chunks in read_tree(self._bucket, tree).values():
-            yield from (chunk.key for chunk in chunks)
+        """The keys of a folder's chunks, and last that of its tree, by which they are found; none where it is gone."""
+        with suppress(Missing):
+            for chunks in read_tree(self._bucket, tree).values():
+                yield from (chunk.key for chunk in chunks)
+            yield tree.key
 
 
 def _delete_folder(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tunixrt_core.errors import JobFailed, Superseded
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import Chunk, Entry, Shelf
-from tunixrt_core.jobs.ray_cluster.bucket.fetching import LocalJob, Words
+from tunixrt_core.jobs.ray_cluster.bucket.fetching import LocalJob, Words, is_text
 from tunixrt_core.jobs.ray_cluster.bucket.held_state import is_over, read_state, still_alive
 from tunixrt_core.jobs.ray_cluster.bucket.index import Control, Index, JobPart
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 2.0
 PATIENCE_SECONDS = 3600.0  # that the end of a job waits for a bucket that is away
-_TRANSLATED = 16 << 20  # bytes; larger files of an export are weights
+_TRANSLATED = 16 << 20  # bytes; a larger file of a folder is read in parts
 
 Mark = tuple[int, int, int]
 
@@ -64,7 +64,8 @@ class Pushing:
         the job.
         """
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         until = time.monotonic() + PATIENCE_SECONDS
         while not self._try(self._finish):
             if time.monotonic() > until:
@@ -73,7 +74,7 @@ class Pushing:
 
     def _work(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
-            self._try(self._tick)
+            self._try(self.tick)
 
     def _try(self, act: Callable[[], None]) -> bool:
         """Whether it was done; trouble with the bucket is told once, and tried again."""
@@ -96,7 +97,8 @@ class Pushing:
 
     # --- one round ---------------------------------------------------------------------------------------------------
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Bring requests, and send what changed. Raises Away, Refused and OSError."""
         self._obey()
         if not self._is_superseded:
             self._send_light()
@@ -193,7 +195,7 @@ class Pushing:
         self._publish()
 
     def _put(self, name: str, path: Path) -> list[Chunk]:
-        if self._scope.kind == "export" and path.stat().st_size <= _TRANSLATED:
+        if is_text(name) and path.stat().st_size <= _TRANSLATED:
             return self._shelf.put_all(self._words.outward(name, path.read_bytes()), self._between)
         return self._shelf.put_file(path, self._between)
 
