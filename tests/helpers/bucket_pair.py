@@ -67,9 +67,7 @@ class Worker:
         self._attempt = spec.attempt
 
     def state(self, status: RunStatus, train_step: int = 0) -> None:
-        state = RunState(
-            status, owner=self.owner, attempt=self._attempt, train_step=train_step, updated_at=time.time()
-        )
+        state = RunState(status, owner=self.owner, attempt=self._attempt, train_step=train_step, updated_at=time.time())
         self.folder.write_state(state)
 
     def train(self, train_step: int) -> None:

@@ -121,6 +121,15 @@ def test_a_tree_is_the_same_for_the_same_folder(bucket: Counted) -> None:
     assert read_tree(bucket, tree) == files
 
 
+def test_an_object_of_others_and_a_name_outside_of_the_folder_are_refused(bucket: Counted) -> None:
+    shelf = Shelf(bucket, "files")
+    for wrong in ("../../token", "/etc/passwd", "a/../../b"):
+        with pytest.raises(Away, match="outside of the folder"):
+            read_tree(bucket, shelf.put(to_tree({wrong: []})))
+    with pytest.raises(Away, match="not of this program"):
+        read_tree(bucket, shelf.put(b"<html>"))
+
+
 def test_a_key_that_is_forgotten_is_put_again(bucket: Counted) -> None:
     shelf = Shelf(bucket, "files")
     chunk = shelf.put(b"1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ CHUNK = 8 << 20  # bytes; one takes seconds on a slow line, between which a sign
 INLINE = 4096  # bytes of a text that is kept in the index itself
 _MOST_PARTS = 64  # chunks of a file that grows by small parts, before it is put as a whole again
 
+T = TypeVar("T")
 Between: TypeAlias = Callable[[], None]
 
 
@@ -111,7 +112,25 @@ def read_chunk(bucket: Bucket, chunk: Chunk) -> bytes:
 
 
 def read_tree(bucket: Bucket, chunk: Chunk) -> Tree:
-    return msgspec.json.decode(read_chunk(bucket, chunk), type=Tree)
+    """The files of a folder. Raises as `read_chunk`, and Away for a text that is none."""
+    tree = decoded(bucket, read_chunk(bucket, chunk), Tree)
+    check_names(bucket, tree)
+    return tree
+
+
+def decoded(bucket: Bucket, data: bytes, kind: type[T]) -> T:
+    """The value in an object. Raises Away for a text that is none."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Away(f"The bucket {bucket.address} holds an object that is not of this program ({error}).") from None
+
+
+def check_names(bucket: Bucket, names: Iterable[str]) -> None:
+    """Raises Away where who can write the bucket names a file outside of the folder of a job."""
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+            raise Away(f"The bucket {bucket.address} names a file that is outside of the folder of its job.")
 
 
 def to_tree(files: Mapping[str, list[Chunk]]) -> bytes:

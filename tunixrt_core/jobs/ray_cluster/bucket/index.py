@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tunixrt_core.jobs.ray_cluster.bucket.chunks import Chunk, Entry, Tree, read_tree
+from tunixrt_core.jobs.ray_cluster.bucket.chunks import Chunk, Entry, Tree, check_names, decoded, read_tree
 from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
 
 INPUTS = "files"  # chunks of data files and models, which jobs share
@@ -37,10 +37,6 @@ class Index(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)
-
-    @classmethod
-    def from_json(cls, text: bytes) -> Index:
-        return msgspec.json.decode(text, type=cls)
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -74,12 +70,17 @@ class JobPart:
         return f"{self.folder}control.json"
 
     def index(self, key: str) -> Index | None:
-        found = self.bucket.get(key)
-        return None if found is None else Index.from_json(found)
+        """Raises Away for one that names files outside of the run's folder."""
+        if (data := self.bucket.get(key)) is None:
+            return None
+        found = decoded(self.bucket, data, Index)
+        inside = [name for place in found.places for name in (*place.files, place.named or "")]
+        check_names(self.bucket, (*found.files, *found.folders, *inside))
+        return found
 
     def control(self) -> Control | None:
         found = self.bucket.get(self.control_key)
-        return None if found is None else msgspec.json.decode(found, type=Control)
+        return None if found is None else decoded(self.bucket, found, Control)
 
     def put_control(self, control: Control) -> None:
         self.bucket.put(self.control_key, msgspec.json.encode(control))

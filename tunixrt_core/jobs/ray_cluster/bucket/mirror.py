@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tunixrt_core.errors import JobFailed, Stopped, Superseded
+from tunixrt_core.errors import JobFailed, OutputError, Stopped, Superseded
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import Missing
 from tunixrt_core.jobs.ray_cluster.bucket.index import JobPart
 from tunixrt_core.jobs.ray_cluster.bucket.pulling import TICK_SECONDS, Pulling
@@ -122,7 +122,7 @@ class Mirror:
             act()
         except Missing:  # the worker was quicker
             return False
-        except (Trouble, OSError) as error:
+        except (Trouble, OSError, OutputError) as error:
             if not self._trouble:
                 log.warning("%s: %s It is tried again.", self._spec.id, error)
             self._trouble = str(error)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tunixrt_core.errors import JobFailed, Superseded
+from tunixrt_core.errors import JobFailed, OutputError, Superseded
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import Chunk, Entry, Shelf
 from tunixrt_core.jobs.ray_cluster.bucket.fetching import LocalJob, Words, is_text
 from tunixrt_core.jobs.ray_cluster.bucket.held_state import is_over, read_state, still_alive
@@ -80,7 +80,7 @@ class Pushing:
         """Whether it was done; trouble with the bucket is told once, and tried again."""
         try:
             act()
-        except (Trouble, OSError) as error:
+        except (Trouble, OSError, OutputError) as error:
             if not self._trouble:
                 self._say(f"{error} The job goes on; what it writes is sent when the bucket is back.")
             self._trouble = str(error)
