@@ -72,6 +72,6 @@ class Servers:
 
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server look into the bucket ten times a second."""
+    """Let the server look into the bucket every tenth of a second."""
     monkeypatch.setattr(mirror, "TICK_SECONDS", 0.1)
     monkeypatch.setattr(pulling, "TICK_SECONDS", 0.1)

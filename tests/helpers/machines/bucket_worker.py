@@ -84,7 +84,7 @@ class ByBucket(Executor):
         self.specs.append(spec)
 
     def _follow(self, spec: JobSpec, stop: StopRequest, mirror: Mirror) -> None:
-        """Follow the last process. Raises WorkerLost where it ends without a word, or seems to (`cut_off`)."""
+        """Follow the last process. Raises WorkerLost where it ends without saying so, or seems to (`cut_off`)."""
         lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(self.processes[-1], lines), daemon=True).start()
         while not self.closing.is_set():

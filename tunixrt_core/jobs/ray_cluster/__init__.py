@@ -1,1 +1,1 @@
-"""Jobs in workers of a Ray cluster: executor, agent and worker; `bucket/`: without a shared folder."""
+"""Jobs in workers of a Ray cluster: executor, agent, worker, and `bucket/`."""

@@ -120,7 +120,7 @@ def test_a_bucket_that_is_away_for_seconds_delays_records_and_no_training(server
         assert steps_of(rt, run.id) == list(range(1, 61))
         said = folder.log_tail()
     assert "The bucket s3://bucket/path cannot be reached" in said
-    assert "The job goes on; what it writes is sent when the bucket is back." in said
+    assert "The job continues; what it writes is sent when the bucket is back." in said
     assert KEY not in said
     assert SECRET not in said
 

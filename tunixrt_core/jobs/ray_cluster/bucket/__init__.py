@@ -1,1 +1,1 @@
-"""Jobs of machines without a shared folder: inputs, records and checkpoints by a bucket."""
+"""Jobs of machines without a shared folder, by a bucket."""

@@ -1,4 +1,4 @@
-"""The bucket of one job, as the server sees it: sends its inputs, follows its worker, tidies up."""
+"""One job by a bucket, in the server: inputs, mirror and end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Mirror:
     """Within the block, the folder of a job in the home follows its worker."""
 
     def __init__(self, bucket: Bucket, spec: JobSpec, tell: Tell, *, stop: StopRequest, closing: threading.Event):
-        """`closing`: the server ends; the worker goes on, and the next server follows it."""
+        """`closing`: the server ends; the worker continues, and the next server follows it."""
         self._bucket, self._spec, self._tell = bucket, spec, tell
         self._stop, self._closing = stop, closing
         scope = Scope.of(spec)

@@ -1,4 +1,4 @@
-"""The server's side of the mirror: a job's folder in the home follows what its worker put into the bucket."""
+"""The server's side of the mirror: from the bucket into the folder of the home."""
 
 from __future__ import annotations
 

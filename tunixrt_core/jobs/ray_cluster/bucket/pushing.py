@@ -1,4 +1,4 @@
-"""The worker's side of the mirror: what a job writes goes to the bucket while it runs."""
+"""The worker's side of the mirror: what a job writes, into the bucket."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Pushing:
             act()
         except (Trouble, OSError, OutputError) as error:
             if not self._trouble:
-                self._say(f"{error} The job goes on; what it writes is sent when the bucket is back.")
+                self._say(f"{error} The job continues; what it writes is sent when the bucket is back.")
             self._trouble = str(error)
             return False
         if self._trouble:
