@@ -16,7 +16,7 @@ from tunixrt_core.jobs.ray_cluster.bucket.pulling import Pulling
 from tunixrt_core.jobs.ray_cluster.bucket.pushing import Pushing
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope
 from tunixrt_core.jobs.ray_cluster.bucket.sending import send
-from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
+from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket, Trouble
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
@@ -34,6 +34,7 @@ class MortalBucket(Bucket):
         self.moved = 0  # bytes
         self.requests = 0
         self.dies_at: int | None = None
+        self.trouble: Trouble | None = None  # what each request meets
 
     def put(self, key: str, data: bytes) -> None:
         self._count(len(data))
@@ -48,6 +49,8 @@ class MortalBucket(Bucket):
     def _count(self, size: int) -> None:
         if self.requests == self.dies_at:
             raise Dies
+        if self.trouble is not None:
+            raise self.trouble
         self.requests += 1
         self.moved += size
 

@@ -3,18 +3,80 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import LONG
+from tests.helpers.bucket_pair import Pair
 from tests.helpers.machines.bucket_servers import PATIENCE, Servers, quick, steps_of, until
 from tests.helpers.machines.s3_server import needs_fsspec
+from tunixrt_core.errors import JobFailed, Stopped
 from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.jobs.ray_cluster.bucket.mirror import Mirror
+from tunixrt_core.jobs.ray_cluster.bucket.store import Away, Refused
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.training.stop import StopRequest
 
 pytestmark = [needs_fsspec, pytest.mark.slow]
+
+
+AWAY = Away("The bucket cannot be reached (a test).")
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    quick(monkeypatch)
+    return Pair(tmp_path)
+
+
+def mirror_of(pair: Pair, stop: StopRequest, told: list[Mapping[str, Any]]) -> Mirror:
+    return Mirror(pair.bucket, pair.spec, told.append, stop=stop, closing=threading.Event())
+
+
+def test_inputs_wait_for_a_bucket_that_is_away_until_the_job_is_stopped(pair: Pair) -> None:
+    stop = StopRequest()
+    mirror = mirror_of(pair, stop, [])
+    pair.bucket.trouble = AWAY
+    threading.Timer(0.3, lambda: setattr(pair.bucket, "trouble", None)).start()
+    mirror.send(pair.root / "models")
+    assert pair.worker().folder.state().status is RunStatus.QUEUED
+    pair.bucket.trouble = AWAY
+    threading.Timer(0.3, stop.set).start()
+    with pytest.raises(Stopped):
+        mirror.send(pair.root / "models")
+
+
+def test_a_bucket_that_refuses_ends_the_job_before_it_begins(pair: Pair) -> None:
+    pair.bucket.trouble = Refused("The bucket refuses the credentials of this machine (a test).")
+    with pytest.raises(JobFailed, match=r"refuses the credentials.*Correct TUNIXRT_BUCKET"):
+        mirror_of(pair, StopRequest(), []).send(pair.root / "models")
+
+
+def test_the_state_of_the_home_is_told_when_it_changes_and_the_end_waits_for_the_bucket(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Mapping[str, Any]] = []
+    pair.send()
+    worker = pair.worker()
+    with mirror_of(pair, StopRequest(), told):
+        worker.train(1)
+        worker.pushing.tick()
+        until(lambda: pair.home.state().train_step == 1)
+        pair.bucket.trouble = AWAY
+        until(lambda: "It is tried again" in caplog.text)
+        pair.bucket.trouble = None
+        worker.state(RunStatus.SUCCEEDED, 1)
+        worker.pushing.finish()
+        pair.bucket.trouble = AWAY
+        threading.Timer(0.5, lambda: setattr(pair.bucket, "trouble", None)).start()
+    assert pair.home.state().status is RunStatus.SUCCEEDED
+    assert told
+    assert all(news == {} for news in told)
+    assert not [key for key in pair.bucket.find("jobs/") if key.endswith("start.json")], "it was tidied up"
 
 
 @pytest.fixture

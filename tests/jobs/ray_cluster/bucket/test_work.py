@@ -45,7 +45,7 @@ def servers(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> It
 
 def records(folder: RunDir) -> list[dict[str, Any]]:
     """The lines of a run's metrics, without what is measured."""
-    measured = ("time", "seconds", "tokens_per_second", "memory", "step_seconds")
+    measured = ("time", "seconds", "per_second", "memory_bytes")
     lines = [json.loads(line) for line in folder.metrics_file.read_bytes().splitlines()]
     return [{key: value for key, value in line.items() if not key.endswith(measured)} for line in lines]
 
