@@ -105,6 +105,7 @@ def test_a_run_is_trained_evaluated_and_exported_through_the_bucket_alone(server
         report = rt.model_exports.get(exported.id).report
         assert report is not None
         assert report == rt.model_exports.of_run(run.id)[0].report
+        assert rt.model_exports.left_in_queue() == []
     _nothing_of_the_workers_is_left(servers)
 
 

@@ -10,7 +10,6 @@ import pytest
 from tests.helpers.bucket_pair import Dies, Pair, Worker, is_whole, make_checkpoint
 from tests.helpers.machines.s3_server import needs_fsspec
 from tunixrt_core.errors import Superseded
-from tunixrt_core.jobs.ray_cluster.bucket import sending
 from tunixrt_core.jobs.ray_cluster.bucket.index import keys_of_folders
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.files.atomic import write_json
@@ -245,16 +244,3 @@ def test_a_checkpoint_of_the_same_train_step_replaces_a_damaged_one(pair: Pair) 
     pulling.tick()
     assert (pair.home.checkpoints / "1" / "model" / "d" / "3").read_bytes() == b"more"
     assert (pair.home.path / "damaged-checkpoints" / "1" / "model").is_dir()
-
-
-def test_after_the_end_the_bucket_keeps_the_checkpoints_that_the_home_has(pair: Pair) -> None:
-    worker = _trained(pair)
-    worker.state(RunStatus.SUCCEEDED, 1)
-    worker.pushing.finish()
-    pair.pulling().tick()
-    sending.tidy(pair.bucket, pair.spec)
-    index = worker.part.index(worker.part.index_key)
-    assert index is not None
-    kept = {worker.part.index_key, worker.part.control_key, *keys_of_folders(pair.bucket, index)}
-    assert set(pair.bucket.find("jobs/")) == kept
-    assert len(kept) == 7

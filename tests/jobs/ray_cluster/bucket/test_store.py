@@ -61,6 +61,7 @@ def use(bucket: Bucket) -> None:
     bucket.put("ab/two", b"333")
     assert (bucket.get("a/one"), bucket.find("a/")) == (b"22", {"a/one": 2})
     assert bucket.find("") == {"a/one": 2, "ab/two": 3}
+    assert (bucket.folders(""), bucket.folders("missing")) == (["a", "ab"], [])
     bucket.delete(["a/one", "a/missing"])
     assert bucket.find("") == {"ab/two": 3}
 

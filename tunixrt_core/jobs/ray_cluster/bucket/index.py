@@ -40,11 +40,15 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Control(msgspec.Struct, frozen=True):
-    """What the server tells the worker: the attempt that has the job, whether to stop, and how often to save."""
+    """What the server tells the worker: the attempt that has the job, whether to stop, and how often to save.
+
+    `folder` is that of the run in the home.
+    """
 
     attempt: int
     stop: bool = False
     save: int = 0
+    folder: str = ""
 
 
 class JobPart:

@@ -15,8 +15,9 @@ from tunixrt_core.jobs.ray_cluster.bucket.chunks import Missing
 from tunixrt_core.jobs.ray_cluster.bucket.index import JobPart
 from tunixrt_core.jobs.ray_cluster.bucket.pulling import TICK_SECONDS, Pulling
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope
-from tunixrt_core.jobs.ray_cluster.bucket.sending import send, tidy
+from tunixrt_core.jobs.ray_cluster.bucket.sending import send
 from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket, Refused, Trouble
+from tunixrt_core.jobs.ray_cluster.bucket.tidying import tidy
 from tunixrt_core.jobs.spec import JobSpec, Tell, WorkerLost
 from tunixrt_core.training.stop import StopRequest
 

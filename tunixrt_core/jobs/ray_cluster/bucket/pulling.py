@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import (
     Chunk,
     Entry,
@@ -22,6 +24,7 @@ from tunixrt_core.jobs.ray_cluster.bucket.index import Control, Index, JobPart
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope
 from tunixrt_core.runs.ownership import OwnedFolder
 from tunixrt_core.runs.record import OwnedState
+from tunixrt_core.util import owners
 from tunixrt_core.util.files.atomic import scratch_beside, write_atomic
 
 TICK_SECONDS = 2.0
@@ -69,7 +72,12 @@ class Pulling:
             self._control = self._part.control() or Control(self._attempt)
         folder = self._scope.work_folder
         save = folder / "save"
-        asked = Control(self._attempt, (folder / "stop").exists(), self._control.save + save.exists())
+        asked = msgspec.structs.replace(
+            self._control,
+            attempt=self._attempt,
+            stop=(folder / "stop").exists(),
+            save=self._control.save + save.exists(),
+        )
         if asked != self._control:
             self._part.put_control(asked)
             self._control = asked
@@ -98,7 +106,9 @@ class Pulling:
         for name, entry in index.files.items():
             if name != state:
                 self._bring_text(name, entry)
-        if state is not None and (found := index.files.get(state)) is not None:
+        if state is None:  # an export, which has begun
+            self._scope.waiting_file.unlink(missing_ok=True)
+        elif (found := index.files.get(state)) is not None:
             self._bring_state(state, found, index)
 
     def _bring_text(self, name: str, entry: Entry) -> None:
@@ -118,8 +128,8 @@ class Pulling:
             data = still_alive(path.read_bytes())
         if not path.is_file() or path.read_bytes() != data:
             write_atomic(path, data)
-        if read_state(data).get("owner", "").startswith("ray:"):
-            folder.queued_file.unlink(missing_ok=True)
+        if owners.is_ray(read_state(data).get("owner", "")):
+            self._scope.waiting_file.unlink(missing_ok=True)
 
     def _state_mark(self) -> Mark | None:
         return _mark(self._scope.folder / self._scope.state) if self._scope.state else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import files_in
 from tunixrt_core.jobs.spec import JobSpec, Kind
+from tunixrt_core.training.model_export import ExportLayout, folder_name
 from tunixrt_core.tunix_backend.model.files.checkpoints import checkpoint_steps
 
 STATE = "state.json"
@@ -23,22 +24,26 @@ class Scope:
     kind: Kind
     folder: Path  # of the run
     work: str  # relative to it: where the job's state and its stop file are; "." for a training
+    waiting: str = "queued.json"  # relative to that: the file that says that the job waits
 
     @classmethod
     def of(cls, spec: JobSpec) -> Scope:
         folder = Path(spec.body["folder"])
-        if spec.kind != "evaluate":
+        if spec.kind == "train":
             return cls(spec.kind, folder, ".")
+        if spec.kind == "export":
+            layout = ExportLayout(spec.body["options"]["layout"])
+            return cls(spec.kind, folder, ".", f"export/{folder_name(layout)}.queued.json")
         run = folder.parent.parent
         return cls(spec.kind, run, str(folder.relative_to(run)))
-
-    def at(self, folder: Path) -> Scope:
-        """The same in another folder of the run."""
-        return Scope(self.kind, folder, self.work)
 
     @property
     def work_folder(self) -> Path:
         return self.folder / self.work
+
+    @property
+    def waiting_file(self) -> Path:
+        return self.work_folder / self.waiting
 
     @property
     def state(self) -> str | None:

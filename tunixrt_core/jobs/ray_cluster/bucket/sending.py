@@ -10,7 +10,7 @@ from typing import Any
 
 from tunixrt_core.errors import JobFailed, NotFound
 from tunixrt_core.jobs.ray_cluster.bucket.chunks import Between, Chunk, Entry, Shelf, files_in, to_tree
-from tunixrt_core.jobs.ray_cluster.bucket.index import INPUTS, Control, Index, JobPart, Place, keys_of_folders
+from tunixrt_core.jobs.ray_cluster.bucket.index import INPUTS, Control, Index, JobPart, Place
 from tunixrt_core.jobs.ray_cluster.bucket.scope import Scope, whole_checkpoints
 from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
 from tunixrt_core.jobs.spec import JobSpec
@@ -40,17 +40,8 @@ def send(bucket: Bucket, spec: JobSpec, models_dir: Path, between: Between = lam
         raise JobFailed(f"A file of the job cannot be sent to {bucket.address} ({error}). Start it again.") from None
     index = Index(files, folders, places)
     bucket.put(part.start_key, index.to_json())
-    part.put_control(Control(spec.attempt))
+    part.put_control(Control(spec.attempt, folder=str(Scope.of(spec).folder)))
     return index
-
-
-def tidy(bucket: Bucket, spec: JobSpec) -> None:
-    """After the end of a job: keep a training's checkpoints for the jobs that follow, and nothing else of the job."""
-    part = JobPart(bucket, spec.id, spec.attempt)
-    kept: set[str] = set()
-    if spec.kind == "train" and (index := part.index(part.index_key)) is not None:
-        kept = {part.index_key, part.control_key, *keys_of_folders(bucket, index)}
-    bucket.delete(key for key in bucket.find(part.folder) if key not in kept)
 
 
 def _known(bucket: Bucket, part: JobPart, spec: JobSpec) -> Iterable[str]:

@@ -119,6 +119,18 @@ class Bucket:
 
         return self._do(listed)
 
+    def folders(self, key: str) -> list[str]:
+        """The names of the folders in a folder."""
+
+        def listed() -> list[str]:
+            self._files.invalidate_cache()
+            with suppress(FileNotFoundError):
+                found = self._files.ls(f"{self._root}/{key}", detail=True)
+                return sorted(each["name"].rpartition("/")[2] for each in found if each["type"] == "directory")
+            return []
+
+        return self._do(listed)
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one that is missing is no error."""
         for key in keys:

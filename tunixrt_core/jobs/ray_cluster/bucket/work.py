@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,15 @@ from tunixrt_core.errors import JobFailed, Superseded, TunixRTError
 from tunixrt_core.jobs.kinds.workplace import Workplace
 from tunixrt_core.jobs.ray_cluster.bucket.fetching import LocalJob, fetch
 from tunixrt_core.jobs.ray_cluster.bucket.index import Index, JobPart
-from tunixrt_core.jobs.ray_cluster.bucket.pushing import Pushing
-from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket, Trouble
+from tunixrt_core.jobs.ray_cluster.bucket.pushing import PATIENCE_SECONDS, TICK_SECONDS, Pushing
+from tunixrt_core.jobs.ray_cluster.bucket.store import Away, Bucket, Trouble
 from tunixrt_core.jobs.spec import JobSpec, Tell
 from tunixrt_core.jobs.work import run_job
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.atomic import scratch_beside
 from tunixrt_core.util.files.private import make_private
+
+log = logging.getLogger(__name__)
 
 PlaceOf = Callable[[Path, Path], Workplace]  # from the folders of models and of compiled programs
 
@@ -40,12 +45,27 @@ def work_by_bucket(
     try:
         make_private(cache)
         with scratch_beside(cache / "job") as scratch:
-            start = _start(part, spec)
-            _Work(part, fetch(bucket, spec, start, cache, scratch), start).do(cache, place_of, stop, tell)
+            start, job = _fetched(part, spec, cache, scratch)
+            _Work(part, job, start).do(cache, place_of, stop, tell)
     except Trouble as error:
         raise JobFailed(
             f"{error} This is on the machine of the worker. Correct it there and start the job again."
         ) from None
+
+
+def _fetched(part: JobPart, spec: JobSpec, cache: Path, scratch: Path) -> tuple[Index, LocalJob]:
+    """What the job needs, in a folder of this try; waits up to an hour for a bucket that is away."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    for number in count():
+        try:
+            start = _start(part, spec)
+            return start, fetch(part.bucket, spec, start, cache, scratch / str(number))
+        except Away as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("%s: %s It is tried again.", spec.id, error)
+            time.sleep(TICK_SECONDS)
+    raise AssertionError("the numbers do not end")
 
 
 def _start(part: JobPart, spec: JobSpec) -> Index:
