@@ -73,6 +73,12 @@ def test_a_cluster_without_tokens_is_refused_when_the_home_is_opened(
     require_token_mode({"RAY_AUTH_MODE": "token"})
 
 
+def test_a_bucket_without_a_cluster_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNIXRT_BUCKET", "s3://bucket/path")
+    with pytest.raises(InvalidSettings, match="Set TUNIXRT_EXECUTOR too"):
+        open_home(tmp_path)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
 def test_without_ray_the_home_is_not_opened_and_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,7 +93,7 @@ def test_an_agent_that_cannot_connect_fails_the_run_and_names_its_log(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray is not installed, which ends the agent, or nothing listens at that port, which only a limit does."""
-    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._CONNECT_SECONDS", 8.0)
+    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.agent_process._CONNECT_SECONDS", 8.0)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
     monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._ENDS", 1)
     settings = empty_home(tmp_path / "home", TUNIXRT_ALLOW=str(tmp_path))
