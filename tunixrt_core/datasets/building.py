@@ -4,12 +4,12 @@
 
 Candidates are held as hashes alone, on the disk where they are many; texts are streamed through twice at most and never
 held. What is left in memory grows with the rows that gates exclude, by 32 bytes each, and with near-duplicates, by 20
-bytes per row. Selections that ask for facts (a score, a stratum, a right answer, a budget) hold 400 bytes per trace.
+bytes per row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,6 +27,7 @@ from tunixrt_core.datasets.selection import choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.rows import Split
+from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.files.records import SHA256, HashSet, Records
 
 Progress = Callable[[str, int, int], None]
@@ -61,7 +62,7 @@ def build(
     candidates: Iterable[Candidate],
     tools: Tools,
     on_progress: Progress = lambda phase, done, total: None,
-    scores: Mapping[str, float] | None = None,
+    scores: Iterable[tuple[str, float]] = (),
 ) -> Built:
     """`candidates` come newest first, already filtered. `on_progress` is told phase, rows done and rows in all.
 
@@ -70,7 +71,7 @@ def build(
     """
     gates = chosen_gates(spec.gates)
     first = [g for g in gates if g.action == "exclude" and not g.gate.splits]
-    finder = FactFinder(spec, tools.beat, scores)
+    finder = FactFinder(spec, tools.beat, scores, tools.folder)
     screened = _screen(spec, Pool(candidates, tools.folder), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
@@ -119,17 +120,18 @@ def _screen(
     finder: FactFinder,
 ) -> _Screened:
     """Leave out what the excluding gates find, and fill in what the selection asks for."""
-    if not pool or not (gates or asks_for_facts(spec)):
+    facts = asks_for_facts(spec)
+    if not pool or not (gates or facts):
         return _Screened(pool, [])
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
         stack.callback(finder.close)
-        filled = {candidate.hash: candidate for candidate in pool} if asks_for_facts(spec) else {}
-        for done, trace in enumerate(tools.read(pool.hashes()), 1):
+        left = Pool(folder=tools.folder) if facts else pool
+        for done, (candidate, trace) in enumerate(_read(pool, tools), 1):
             for check in checks:
                 check.see(trace, None)
-            if filled:
-                filled[trace.content_hash] = finder.fill(filled[trace.content_hash], trace)
+            if facts:
+                left.append(finder.fill(candidate, trace))
             if done % _TELL == 0:
                 on_progress("screening", done, len(pool))
         on_progress("screening", len(pool), len(pool))
@@ -137,10 +139,16 @@ def _screen(
         found = [
             (choice, len(pool), _finished(choice, check, gone)) for choice, check in zip(gates, checks, strict=True)
         ]
-        left: Sequence[Candidate] = finder.judged(one for one in filled.values() if one.hash not in gone)
-        if not filled:
-            left = Pool((one for one in pool if one.hash not in gone), tools.folder) if gone else pool
-    return _Screened(left, found)
+        if gone:
+            left = Pool((one for one in left if one.hash not in gone), tools.folder)
+        return _Screened(finder.completed(left) if facts else left, found)
+
+
+def _read(pool: Pool, tools: Tools) -> Iterator[tuple[Candidate, Trace]]:
+    """Each candidate with its trace; those that were deleted meanwhile are passed over."""
+    candidates = iter(pool)
+    for trace in tools.read(pool.hashes()):
+        yield next(one for one in candidates if one.hash == trace.content_hash), trace
 
 
 def _check(

@@ -82,7 +82,7 @@ class Datasets:
                 yield trace
 
         told("reading", 0, 0)
-        scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
+        scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else ()
         made = build(spec, self._candidates(spec), Tools(read, eval_set, beat, self._settings.home), told, scores)
         beat()
         negative = self.left_out(spec)
