@@ -1,4 +1,4 @@
-"""Weights that qwix has quantised, and the quantisation of others as one program per shape."""
+"""Quantised weights, and the quantisation of others as one program per shape."""
 
 from __future__ import annotations
 
