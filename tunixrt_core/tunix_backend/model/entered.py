@@ -1,4 +1,4 @@
-"""The mesh that the calling thread has entered, and shardings of a mesh."""
+"""The mesh that the calling thread has entered, and the placement of arrays on a mesh."""
 
 from __future__ import annotations
 
