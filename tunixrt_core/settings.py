@@ -66,7 +66,7 @@ class Settings:
             log=variables.one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
             metrics=variables.one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
             executor=environ.get("TUNIXRT_EXECUTOR") or None,
-            bucket=environ.get("TUNIXRT_BUCKET") or None,
+            bucket=variables.bucket(environ),
             url=variables.server_url("TUNIXRT_URL", environ.get("TUNIXRT_URL")) or f"http://localhost:{port}",
             oidc_issuer=variables.issuer(environ),
             oidc_client_id=environ.get("TUNIXRT_OIDC_CLIENT_ID") or None,

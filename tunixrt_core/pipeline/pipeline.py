@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tunixrt_core.errors import InvalidSettings, TunixMissing
+from tunixrt_core.errors import TunixMissing
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
@@ -280,8 +280,6 @@ def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQue
 def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:
     """What makes the executor of TUNIXRT_EXECUTOR around that of this process. Raises InvalidSettings."""
     if settings.executor is None:
-        if settings.bucket is not None:
-            raise InvalidSettings("TUNIXRT_BUCKET is for workers on other machines. Set TUNIXRT_EXECUTOR too.")
         return None
     from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
     from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of

@@ -28,8 +28,9 @@ class S3Server:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._port = 0
         self.come_back()
-        request = urllib.request.Request(f"{self.endpoint}/bucket", method="PUT")
-        urllib.request.urlopen(request).close()
+        for method, what in (("POST", "moto-api/reset"), ("PUT", "bucket")):  # of the server before
+            request = urllib.request.Request(f"{self.endpoint}/{what}", method=method)
+            urllib.request.urlopen(request).close()
         return self
 
     def __exit__(

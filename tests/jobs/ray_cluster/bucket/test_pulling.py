@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.bucket_pair import Dies, Pair, Worker, is_whole, make_checkpoint
 from tests.helpers.machines.s3_server import needs_fsspec
 from tunixrt_core.errors import Superseded
+from tunixrt_core.jobs.ray_cluster.bucket import pushing
 from tunixrt_core.jobs.ray_cluster.bucket.index import keys_of_folders
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.util.files.atomic import write_json
@@ -66,7 +67,8 @@ def test_what_did_not_change_is_not_moved_again(pair: Pair) -> None:
     assert pair.bucket.moved < 20_000, "a server that was started again reads trees, and no file twice"
 
 
-def test_an_end_is_not_told_before_its_last_checkpoint(pair: Pair) -> None:
+def test_an_end_is_not_told_before_its_last_checkpoint(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "TICK_SECONDS", 0.0)  # so that the records are due between any two chunks
     pair.send()
     worker, pulling = pair.worker(), pair.pulling()
     worker.train(1)
@@ -83,11 +85,20 @@ def test_an_end_is_not_told_before_its_last_checkpoint(pair: Pair) -> None:
         other.pulling().tick()
         state = other.home.read_state()
         assert state.status is RunStatus.RUNNING or is_whole(other.home.checkpoints / "1")
+    for at in range(20):
+        other = Pair(pair.root / f"server-{at}")
+        _end_and_die(other, None)
+        other.bucket.requests, other.bucket.dies_at = 0, at
+        with suppress(Dies):
+            other.pulling().tick()
+        state = other.home.read_state()
+        assert state.status is not RunStatus.SUCCEEDED or is_whole(other.home.checkpoints / "1")
+    assert state.status is RunStatus.SUCCEEDED, "the last one had all requests that it needs"
     pulling.tick()
     assert (pair.home.read_state().status, pair.home.checkpoint_steps()) == (RunStatus.SUCCEEDED, [1])
 
 
-def _end_and_die(pair: Pair, at: int) -> None:
+def _end_and_die(pair: Pair, at: int | None) -> None:
     pair.send()
     worker = pair.worker()
     worker.train(1)
@@ -185,6 +196,20 @@ def test_the_next_attempt_begins_with_what_is_in_the_bucket_and_deletes_what_it_
     assert index is not None
     kept = set(keys_of_folders(pair.bucket, index))
     assert not {key for key, size in pair.bucket.find("jobs/r-0001/1/").items() if size == 60_000} - kept
+
+
+def test_a_checkpoint_of_an_earlier_attempt_that_is_gone_from_the_bucket_stops_nothing(pair: Pair) -> None:
+    _trained(pair)
+    pair.pulling().tick()
+    pair.lose()
+    pair.send()
+    second, pulling = pair.worker(), pair.pulling()
+    pair.bucket.delete([key for key in pair.bucket.find("jobs/r-0001/1/") if "." not in key])
+    second.save(2, keep=1)
+    second.train(2)
+    second.pushing.tick()
+    pulling.tick()
+    assert pair.home.checkpoint_steps() == [2]
 
 
 def test_a_superseded_worker_finds_out_and_reaches_nothing_of_the_next_attempt(pair: Pair) -> None:

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.bucket_pair import Pair
+from tests.helpers.fakes import FakeBackend
 from tests.helpers.machines.bucket_servers import until
 from tests.helpers.machines.s3_server import needs_fsspec
 from tunixrt_core.errors import JobFailed
+from tunixrt_core.evaluation.questions.execution import LoadedModels
+from tunixrt_core.jobs.kinds.workplace import Workplace
 from tunixrt_core.jobs.ray_cluster.bucket import pushing
 from tunixrt_core.jobs.ray_cluster.bucket.store import Away
+from tunixrt_core.jobs.ray_cluster.bucket.work import work_by_bucket
+from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.training.stop import StopRequest
 
 pytestmark = needs_fsspec
 
@@ -56,6 +62,25 @@ def test_the_end_of_a_job_waits_for_its_bucket_but_not_forever(pair: Pair, monke
     pair.bucket.trouble = AWAY
     with pytest.raises(JobFailed, match="What the job wrote last could not be sent for an hour"):
         worker.pushing.finish()
+
+
+def test_what_could_not_be_sent_is_kept_on_the_worker(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "PATIENCE_SECONDS", 0.1)
+
+    def loss(step: int) -> float:
+        pair.bucket.trouble = AWAY if step == 4 else None
+        return 1.0
+
+    backend, cache = FakeBackend(loss=loss), pair.root / "cache"
+    place = Workplace(backend, LoadedModels(backend), owner="ray:test/r-0001#1")
+    with pytest.raises(JobFailed, match="kept on the machine of the worker") as failed:
+        work_by_bucket(
+            pair.spec, pair.bucket, cache, lambda models, compiled: place, stop=StopRequest(), tell=lambda news: None
+        )
+    kept = RunDir(cache / "not-sent" / "r-0001-1")
+    assert str(kept.path) in str(failed.value)
+    assert (kept.checkpoints / "last").read_text() == "4"
+    assert [path.name for path in cache.iterdir()] == ["not-sent"]
 
 
 def test_a_disk_of_the_worker_that_is_full_ends_no_mirror(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,8 @@ def test_a_scheme_without_its_library_and_one_that_nobody_knows(monkeypatch: pyt
 
 @needs_fsspec
 def test_the_bucket_of_a_home_needs_one_sampler(tmp_path: Path) -> None:
-    environ = {"TUNIXRT_HOME": str(tmp_path / "home"), "TUNIXRT_BUCKET": f"file://{tmp_path}/bucket"}
-    settings = Settings.from_env(environ)
+    environ = {"TUNIXRT_EXECUTOR": "ray://h:1", "TUNIXRT_BUCKET": f"file://{tmp_path}/bucket"}
+    settings = Settings.from_env({"TUNIXRT_HOME": str(tmp_path / "home"), **environ})
     bucket = bucket_of(settings, samplers=1)
     assert bucket is not None
     assert bucket.home == (tmp_path / "home" / "id").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,6 +99,17 @@ class _Work:
         except TunixRTError as error:
             raise JobFailed(self.job.words.text(str(error))) from error
         finally:
-            pushing.finish()
+            self._finish(pushing, cache)
         for news in held:
             tell(news)
+
+    def _finish(self, pushing: Pushing, cache: Path) -> None:
+        """Send what is left; where that fails, keep the folder of the run on this machine."""
+        try:
+            pushing.finish()
+        except JobFailed as error:
+            kept = cache / "not-sent" / f"{self.job.spec.id}-{self.job.spec.attempt}"
+            kept.parent.mkdir(exist_ok=True)
+            shutil.rmtree(kept, ignore_errors=True)  # of an export, whose attempts have no numbers
+            self.job.scope.folder.rename(kept)
+            raise JobFailed(f"{error} It is kept on the machine of the worker, in {kept}.") from None
