@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from tunixrt_core.datasets.gates.texts import shingles
 from tunixrt_core.util.files.records import HELD, Records
@@ -30,27 +28,31 @@ def jaccard(a: set[str], b: set[str]) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
+def bands_of(text: str, size: int) -> bytes:
+    """The bands of a text, 8 bytes each, of its n-grams of `size` words."""
+    # compiled; only who looks for duplicates needs it
+    from rensa import RMinHash  # type: ignore[import-untyped]
+
+    sketch = RMinHash(num_perm=PERMUTATIONS, seed=_SEED)
+    sketch.update(list(shingles(text, size)))
+    digest = array("I", sketch.digest()).tobytes()
+    parts = (digest[start : start + 4 * _WIDTH] for start in range(0, len(digest), 4 * _WIDTH))
+    return b"".join(hashlib.blake2b(part, digest_size=_VALUE).digest() for part in parts)
+
+
 class Sketches:
     """The bands of many texts, 128 bytes each, on the disk where they are many. A text is known by its number, in the
     order of addition.
     """
 
-    def __init__(self, size: int, folder: Path | None = None) -> None:
-        # compiled; only who looks for duplicates needs it
-        from rensa import RMinHash  # type: ignore[import-untyped]
-
-        self._new: Callable[[], Any] = partial(RMinHash, num_perm=PERMUTATIONS, seed=_SEED)
-        self._size = size
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._bands = [Records(_VALUE, folder=folder, held=HELD // BANDS) for _ in range(BANDS)]
 
-    def add(self, text: str) -> None:
-        sketch = self._new()
-        sketch.update(list(shingles(text, self._size)))
-        digest = array("I", sketch.digest()).tobytes()
-        step = 4 * _WIDTH
-        for band, start in zip(self._bands, range(0, len(digest), step), strict=True):
-            band.append(hashlib.blake2b(digest[start : start + step], digest_size=_VALUE).digest())
+    def add(self, bands: bytes) -> None:
+        """The bands of one text, as of `bands_of`."""
+        for band, start in zip(self._bands, range(0, len(bands), _VALUE), strict=True):
+            band.append(bands[start : start + _VALUE])
 
     def candidates(self, rank: array[int]) -> Iterator[tuple[int, int]]:
         """Pairs worth a look, each once and in order. `rank` is the place of each text, -1 where it is left out.

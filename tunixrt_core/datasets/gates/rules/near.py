@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Container, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from tunixrt_core.datasets.gates.check import Check, Found, Gate, Read, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Read, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding, Findings
-from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, jaccard
+from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, bands_of, jaccard
 from tunixrt_core.datasets.gates.texts import shingles, whole_text
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
@@ -25,12 +26,15 @@ class NearCheck:
         self._settings = settings
         self._read = read
         self._folder = folder
-        self._sketches = Sketches(settings["ngram"], folder)
+        self._sketches = Sketches(folder)
         self._hashes = Records(SHA256, folder=folder)
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        self._sketches.add(self._text(trace))
-        self._hashes.append(bytes.fromhex(trace.content_hash))
+    def look(self, split: Split | None) -> Look:
+        return partial(_bands, of=self._settings["of"], size=self._settings["ngram"])
+
+    def take(self, hash: str, split: Split | None, seen: bytes) -> None:
+        self._sketches.add(seen)
+        self._hashes.append(bytes.fromhex(hash))
 
     def finish(self, gone: Container[str]) -> Found:
         """Of a cluster the row with the smallest hash stays; each other one names the row that it is most like."""
@@ -71,9 +75,6 @@ class NearCheck:
     def _hash(self, number: int) -> str:
         return self._hashes[number].hex()
 
-    def _text(self, trace: Trace) -> str:
-        return trace.prompt if self._settings["of"] == "prompt" else whole_text(trace)
-
     def _verified(self, pairs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
         """Pairs whose true similarity reaches the threshold."""
         while chunk := list(islice(pairs, _PAIRS)):
@@ -84,8 +85,16 @@ class NearCheck:
 
     def _shingled(self, numbers: Iterable[int]) -> dict[int, set[str]]:
         wanted = {self._hash(n): n for n in numbers}
-        size = self._settings["ngram"]
-        return {wanted[t.content_hash]: shingles(self._text(t), size) for t in self._read(wanted)}
+        of, size = self._settings["of"], self._settings["ngram"]
+        return {wanted[t.content_hash]: shingles(_text(t, of), size) for t in self._read(wanted)}
+
+
+def _text(trace: Trace, of: str) -> str:
+    return trace.prompt if of == "prompt" else whole_text(trace)
+
+
+def _bands(trace: Trace, of: str, size: int) -> bytes:
+    return bands_of(_text(trace, of), size)
 
 
 class _Clustered:
