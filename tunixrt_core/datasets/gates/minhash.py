@@ -20,6 +20,7 @@ PERMUTATIONS, BANDS = 128, 16
 _WIDTH = PERMUTATIONS // BANDS
 _VALUE, _NUMBER = 8, 4  # bytes
 _AT_ONCE = 1 << 18  # texts of a band that are compared at once
+_NEW = 1 << 10  # texts whose bands are taken apart at once
 _SEED = 1
 
 
@@ -48,11 +49,22 @@ class Sketches:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._bands = [Records(_VALUE, folder=folder, held=HELD // BANDS) for _ in range(BANDS)]
+        self._new = bytearray()  # of the last texts, one after the other
 
     def add(self, bands: bytes) -> None:
         """The bands of one text, as of `bands_of`."""
-        for band, start in zip(self._bands, range(0, len(bands), _VALUE), strict=True):
-            band.append(bands[start : start + _VALUE])
+        self._new += bands
+        if len(self._new) >= _NEW * BANDS * _VALUE:
+            self._part()
+
+    def _part(self) -> None:
+        """Give each band what it has of the last texts."""
+        import numpy as np
+
+        columns = np.frombuffer(bytes(self._new), dtype=np.uint64).reshape(-1, BANDS)
+        for number, band in enumerate(self._bands):
+            band.append(columns[:, number].tobytes())
+        self._new.clear()
 
     def candidates(self, rank: array[int]) -> Iterator[tuple[int, int]]:
         """Pairs worth a look, each once and in order. `rank` is the place of each text, -1 where it is left out.
@@ -60,6 +72,7 @@ class Sketches:
         In a band each text is paired with the first one that has the same value and with the one before it, so that
         a thousand alike cost two thousand pairs and not half a million.
         """
+        self._part()
         pairs = Records(2 * _NUMBER, folder=self._folder)
         for band in self._bands:
             for some in _paired(band, rank):
