@@ -10,7 +10,7 @@ a process of its own. What grows from the tenth to all is continued in a straigh
 
 `--spread` starts a Ray cluster of two nodes on this machine and builds with both gates that cost most: alone, and with
 one and two CPUs of the cluster. CPU seconds are of the process of the build, of that with Ray's driver, and of the
-cluster. What a row costs each of them gives the projection: they work at the same time, so the slowest decides.
+workers. What a row costs each of them gives the projection.
 Nothing here is a test.
 """
 
@@ -23,11 +23,13 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -85,17 +87,17 @@ def tell(name: str, rows: int, few: Mapping[str, float], every: Mapping[str, flo
 
 def spread(home: Path, rows: int, folder: Path) -> None:
     """Builds alone and with one and two CPUs of a cluster, and the projection of both."""
-    print(f"{'':34}{'wall s':>8}{'alone':>8}{'build':>8}{'driver':>8}{'cluster':>9}{'peak MB':>9}{'driver MB':>11}")
+    print(f"{'':34}{'wall s':>8}{'alone':>8}{'build':>8}{'driver':>8}{'workers':>9}{'peak MB':>9}{'driver MB':>11}")
     with RayNodes(folder) as nodes:
         for name in SPREAD:
             alone = apart(home, name)
             tell_spread(f"{name}, alone", alone, alone)
             for builders in (1, 2):
                 os.environ.update(nodes.environ, TUNIXRT_EXECUTOR=f"{nodes.address}&builders={builders}")
-                before = cpu_of(nodes)
-                found = apart(home, name)
+                with WorkerSeconds(nodes) as workers:
+                    found = apart(home, name)
                 del os.environ["TUNIXRT_EXECUTOR"]
-                found["cluster"] = cpu_of(nodes) - before
+                found["workers"] = workers.total
                 tell_spread(f"{name}, {builders} CPU of the cluster", found, alone)
             project(name, rows, alone, found)
 
@@ -103,28 +105,54 @@ def spread(home: Path, rows: int, folder: Path) -> None:
 def tell_spread(name: str, found: Mapping[str, float], alone: Mapping[str, float]) -> None:
     print(
         f"{name:34}{found['wall']:8.1f}{found['wall'] / alone['wall']:6.2f} x{found['cpu']:8.1f}{found['driver']:8.1f}"
-        f"{found.get('cluster', 0.0):9.1f}{found['peak']:9.0f}{found['driver_peak']:11.0f}",
+        f"{found.get('workers', 0.0):9.1f}{found['peak']:9.0f}{found['driver_peak']:11.0f}",
         flush=True,
     )
 
 
 def project(name: str, rows: int, alone: Mapping[str, float], found: Mapping[str, float]) -> None:
-    """Hours for ten million rows: those of the process that needs most for a row, of CPUs of its own."""
-    here, driver, work = (1e6 * found[key] / rows for key in ("cpu", "driver", "cluster"))
+    """Hours for ten million rows on CPUs of their own: if all worked at the same time, and if workers had to be waited
+    for.
+    """
+    here, driver, work = (1e6 * found[key] / rows for key in ("cpu", "driver", "workers"))
     print(
         f"  us per row: alone {1e6 * alone['cpu'] / rows:.0f}; build {here:.0f}, driver {driver:.0f}, work {work:.0f}"
     )
     for cpus in CPUS:
-        slowest = max(here, driver, work / cpus)
+        least, most = max(here, driver, work / cpus), here + work / cpus
         print(
-            f"  {MANY:,} rows with {cpus} CPUs: max({here:.0f}, {driver:.0f}, {work:.0f} / {cpus}) us x {MANY:,} = "
-            f"{slowest * MANY / 3.6e9:.2f} h, alone {alone['cpu'] / rows * MANY / 3600:.2f} h"
+            f"  {MANY:,} rows with {cpus} CPUs: max({here:.0f}, {driver:.0f}, {work:.0f} / {cpus}) = {least:.0f} to "
+            f"{here:.0f} + {work:.0f} / {cpus} = {most:.0f} us each: {least * MANY / 3.6e9:.2f} to "
+            f"{most * MANY / 3.6e9:.2f} h, alone {alone['cpu'] / rows * MANY / 3600:.2f} h"
         )
 
 
-def cpu_of(nodes: RayNodes) -> float:
-    """CPU seconds so far of all processes of a cluster."""
-    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in nodes.pids() if psutil.pid_exists(pid))
+class WorkerSeconds:
+    """CPU seconds of the workers of a cluster, looked at twice per second, as they end with the build."""
+
+    def __init__(self, nodes: RayNodes) -> None:
+        self._nodes = nodes
+        self._spent: dict[int, float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    @property
+    def total(self) -> float:
+        return sum(self._spent.values())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.5):
+            for pid in self._nodes.processes("ray::"):
+                with suppress(psutil.NoSuchProcess):
+                    self._spent[pid] = sum(psutil.Process(pid).cpu_times()[:2])
 
 
 def filled(folder: Path, rows: int) -> Path:
