@@ -167,7 +167,7 @@ def filled(folder: Path, rows: int) -> Path:
 
 def opened(home: Path) -> Pipeline:
     home.mkdir(parents=True, exist_ok=True)
-    return open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)}))
+    return open_pipeline(Settings.from_env({**os.environ, "TUNIXRT_HOME": str(home)}))
 
 
 def traces(rows: int) -> Iterator[Trace]:

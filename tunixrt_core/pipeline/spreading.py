@@ -18,7 +18,7 @@ WORTH = 20_000  # traces from which the start of workers costs less than it save
 
 
 @contextmanager
-def elsewhere(
+def spread_blocks(
     settings: Settings, spec: DatasetSpec, count: Callable[[int], int], told: Progress, beat: Callable[[], None]
 ) -> Iterator[MapBlocks | None]:
     """What works on the blocks of a build in the cluster of TUNIXRT_EXECUTOR; None for one that stays here.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -90,9 +92,9 @@ def all_findings(rt: Pipeline, name: str, gate: str) -> list[tuple[int, Any]]:
     return found
 
 
-def drivers() -> list[int]:
-    """The processes that this one started to hold a driver."""
-    return [each.pid for each in psutil.Process().children() if "blocks_driver" in title_of(each.pid)]
+def drivers(of: int | None = None) -> list[int]:
+    """The processes that this one, or another, started to hold a driver."""
+    return [each.pid for each in psutil.Process(of).children() if "blocks_driver" in title_of(each.pid)]
 
 
 def test_a_build_by_two_nodes_is_that_of_one_process(rt: Pipeline, nodes: RayNodes, expected: dict[str, Any]) -> None:
@@ -147,6 +149,36 @@ def test_a_stopped_build_ends_its_driver_and_its_workers(rt: Pipeline, nodes: Ra
     assert not drivers()
     until(lambda: not nodes.processes("ray::work_on"))
     assert rt.datasets.versions() == before
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_interrupted_or_killed_leaves_nothing_at_work(
+    end: signal.Signals, rt: Pipeline, nodes: RayNodes, filled: Path
+) -> None:
+    before = rt.datasets.versions()
+    command = subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, "dataset", "build", "ended", "--gate", "near_duplicate=exclude"],
+        env={**os.environ, "TUNIXRT_HOME": str(filled), "TUNIXRT_EXECUTOR": nodes.address},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: nodes.processes("ray::work_on"))
+    (driver,) = drivers(command.pid)
+    command.send_signal(end)
+    assert command.wait(60) != 0
+    until(lambda: not title_of(driver))
+    until(lambda: not nodes.processes("ray::work_on"))
+    assert rt.datasets.versions() == before
+
+
+_COMMAND = f"""
+from tunixrt_core.cli.main import main
+from tunixrt_core.datasets.gates import looking
+from tunixrt_core.pipeline import spreading
+
+spreading.WORTH, looking._BLOCK = {ROWS}, 10_000
+main()
+"""
 
 
 def test_a_small_build_and_one_without_builders_ask_no_cluster(

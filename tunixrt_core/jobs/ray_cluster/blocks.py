@@ -83,18 +83,19 @@ class RayBlocks:
 
     def _connect(self) -> None:
         until = time.monotonic() + _CONNECT_SECONDS
-        self._send(self._cluster.to_dict())
+        cluster = self._cluster
+        self._send({"host": cluster.host, "port": cluster.port, "builders": cluster.builders})
         while not self._poll():
             self._beat()
             if time.monotonic() > until:
-                raise JobFailed(_unreachable(self._cluster))
+                raise JobFailed(_unreachable(cluster))
         try:
             cpus: float = self._pipe.recv()
         except (EOFError, OSError):
-            raise JobFailed(_unreachable(self._cluster)) from None
+            raise JobFailed(_unreachable(cluster)) from None
         if cpus < 1:
             raise JobFailed(
-                f"The Ray cluster at {self._cluster.host} has no CPU for work. Start a node without `--num-cpus 0`, or "
+                f"The Ray cluster at {cluster.host} has no CPU for work. Start a node without `--num-cpus 0`, or "
                 "set builders=0 in TUNIXRT_EXECUTOR."
             )
 
