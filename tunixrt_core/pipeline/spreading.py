@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tunixrt_core.datasets.spec import DatasetSpec
     from tunixrt_core.settings import Settings
 
-WORTH = 20_000  # traces from which the start of workers costs less than it saves
+WORTH = 50_000  # traces from which the start of workers costs less than it saves
 
 
 @contextmanager

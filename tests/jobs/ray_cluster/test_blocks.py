@@ -1,4 +1,4 @@
-"""Builds whose traces a real cluster checks: the same versions, whoever dies, and a clear end otherwise."""
+"""Builds whose traces a real cluster checks: the same versions whatever dies, and a clear end otherwise."""
 
 from __future__ import annotations
 

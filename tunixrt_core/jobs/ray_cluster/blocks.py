@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from itertools import islice
 from multiprocessing import Pipe
 from pathlib import Path
@@ -54,11 +55,10 @@ class RayBlocks:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for this process, which ends that one
             )
-        try:
+        with ExitStack() as unfinished:
+            unfinished.callback(self._end)
             self._connect()
-        except BaseException:
-            self._end()
-            raise
+            unfinished.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
