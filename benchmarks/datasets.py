@@ -31,8 +31,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-import psutil
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -128,7 +126,9 @@ def project(name: str, rows: int, alone: Mapping[str, float], found: Mapping[str
 
 
 class WorkerSeconds:
-    """CPU seconds of the workers of a cluster, looked at twice per second, as they end with the build."""
+    """CPU seconds of the workers of a cluster, their start included, looked at twice per second, as they end with the
+    build.
+    """
 
     def __init__(self, nodes: RayNodes) -> None:
         self._nodes = nodes
@@ -149,8 +149,10 @@ class WorkerSeconds:
         self._thread.join()
 
     def _look(self) -> None:
+        import psutil  # comes with ray
+
         while not self._ended.wait(0.5):
-            for pid in self._nodes.processes("ray::"):
+            for pid in (*self._nodes.processes("ray::work_on"), *self._nodes.processes("ray::IDLE")):
                 with suppress(psutil.NoSuchProcess):
                     self._spent[pid] = sum(psutil.Process(pid).cpu_times()[:2])
 

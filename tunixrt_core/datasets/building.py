@@ -202,7 +202,7 @@ def _clusters(spec: DatasetSpec, chosen: Sequence[Candidate], tools: Tools, on_p
     if spec.split_by != "near_duplicate":
         return {}
     prompts = Records(2 * SHA256, _one_a_group(chosen, tools.folder), folder=tools.folder)
-    check = NearCheck(_CLUSTER_PROMPTS, tools.read, tools.folder)
+    check = NearCheck(_CLUSTER_PROMPTS, tools)
     hashes = (record[SHA256:].hex() for record in prompts)
     for done, (hash, seen) in enumerate(look_at(tools, hashes, [check.look(None)]), 1):
         check.take(hash, None, seen[0])

@@ -14,7 +14,7 @@ import pytest
 
 from tests.datasets.makers import candidates, mixed, tools
 from tunixrt_core.datasets.building import Built, build
-from tunixrt_core.datasets.gates import findings, looking, minhash
+from tunixrt_core.datasets.gates import findings, minhash
 from tunixrt_core.datasets.gates.check import Asking, EvalSet, Spread
 from tunixrt_core.datasets.gates.looking import look_at
 from tunixrt_core.datasets.gates.registry import GATES
@@ -63,17 +63,16 @@ def test_a_build_whose_looks_other_processes_do_is_the_same(
     name: str, processes: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = made(name, None)
-    monkeypatch.setattr(looking, "_BLOCK", 20_000)
     monkeypatch.setattr(records, "HELD", 4_096)
     monkeypatch.setattr(findings, "_HELD", 3)
     monkeypatch.setattr(minhash, "_AT_ONCE", 100)
-    assert made(name, Spread(partial(in_processes, processes), bodies)) == here
+    assert made(name, Spread(partial(in_processes, processes), bodies, 20_000)) == here
     assert len(here.rows) > 50
     gates = set(here.findings) & {"near_duplicate", "exact_duplicate", "contamination", "tags", "answer"}
     assert all(here.findings[gate] for gate in gates)
 
 
-def test_blocks_hold_a_megabyte_or_one_long_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_hold_a_megabyte_or_one_long_trace() -> None:
     sizes: list[int] = []
 
     def alone(work: Callable[[bytes], bytes], blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -81,8 +80,8 @@ def test_blocks_hold_a_megabyte_or_one_long_trace(monkeypatch: pytest.MonkeyPatc
             sizes.append(len(pickle.loads(block)))
             yield work(block)
 
-    monkeypatch.setattr(looking, "_BLOCK", max(len(one.canonical) for one in ROWS[:9]) - 1)
-    given = replace(tools(ROWS), spread=Spread(alone, bodies))
+    most = max(len(one.canonical) for one in ROWS[:9]) - 1
+    given = replace(tools(ROWS), spread=Spread(alone, bodies, most))
     hashes = [one.content_hash for one in ROWS[:9]]
     seen = list(look_at(given, [*hashes, "0" * 64], [_prompt]))
     assert seen == [(one.content_hash, [one.prompt]) for one in ROWS[:9]]

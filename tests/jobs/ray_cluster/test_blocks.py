@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.datasets.makers import mixed
 from tests.helpers.machines.ray_nodes import LOOPBACK, RayNodes, listening, needs_ray, title_of, until
 from tunixrt_core import __version__
-from tunixrt_core.datasets.gates import findings, looking, minhash
+from tunixrt_core.datasets.gates import findings, minhash
 from tunixrt_core.datasets.gates.registry import GATES
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import JobFailed, Stopped
@@ -55,7 +54,7 @@ def rt(filled: Path, nodes: RayNodes, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for name, value in nodes.environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(spreading, "WORTH", ROWS)
-    monkeypatch.setattr(looking, "_BLOCK", 50_000)
+    monkeypatch.setattr(spreading, "BLOCK", 50_000)
     monkeypatch.setattr(records, "HELD", 16 << 10)
     monkeypatch.setattr(findings, "_HELD", 3)
     monkeypatch.setattr(minhash, "_AT_ONCE", 500)
@@ -94,6 +93,8 @@ def all_findings(rt: Pipeline, name: str, gate: str) -> list[tuple[int, Any]]:
 
 def drivers(of: int | None = None) -> list[int]:
     """The processes that this one, or another, started to hold a driver."""
+    import psutil  # comes with ray
+
     return [each.pid for each in psutil.Process(of).children() if "blocks_driver" in title_of(each.pid)]
 
 
@@ -173,10 +174,9 @@ def test_a_command_that_is_interrupted_or_killed_leaves_nothing_at_work(
 
 _COMMAND = f"""
 from tunixrt_core.cli.main import main
-from tunixrt_core.datasets.gates import looking
 from tunixrt_core.pipeline import spreading
 
-spreading.WORTH, looking._BLOCK = {ROWS}, 10_000
+spreading.WORTH, spreading.BLOCK = {ROWS}, 10_000
 main()
 """
 

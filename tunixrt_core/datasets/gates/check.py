@@ -79,10 +79,14 @@ class MapBlocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Looks done elsewhere: `bodies` gives the canonical JSON of traces, as `Tools.read` gives the traces."""
+    """Looks done elsewhere: `bodies` gives the canonical JSON of traces, as `Tools.read` gives the traces.
+
+    `block` is how many bytes of traces travel together.
+    """
 
     map_blocks: MapBlocks
     bodies: Callable[[Iterable[str]], Iterator[bytes]]
+    block: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunixrt_core.datasets.gates.check import Look, Tools
+from tunixrt_core.datasets.gates.check import Look, Spread, Tools
 from tunixrt_core.traces.trace import Trace
-
-_BLOCK = 1 << 20  # bytes of traces that travel together
 
 Seen = tuple[str, list[Any]]  # the hash of a trace, and what each look gave
 
@@ -32,15 +30,15 @@ def look_at(tools: Tools, hashes: Iterable[str], looks: Sequence[Look]) -> Itera
         for trace in tools.read(hashes):
             yield trace.content_hash, [look(trace) for look in looks]
         return
-    for seen in tools.spread.map_blocks(LookAtBlock(tuple(looks)), _blocks(tools.spread.bodies(hashes))):
+    for seen in tools.spread.map_blocks(LookAtBlock(tuple(looks)), _blocks(hashes, tools.spread)):
         yield from pickle.loads(seen)
 
 
-def _blocks(bodies: Iterable[bytes]) -> Iterator[bytes]:
+def _blocks(hashes: Iterable[str], spread: Spread) -> Iterator[bytes]:
     held: list[bytes] = []
     size = 0
-    for body in bodies:
-        if held and size + len(body) > _BLOCK:
+    for body in spread.bodies(hashes):
+        if held and size + len(body) > spread.block:
             yield pickle.dumps(held)
             held, size = [], 0
         held.append(body)

@@ -61,8 +61,8 @@ class Datasets:
         """
         from tunixrt_core.datasets.building import build
         from tunixrt_core.datasets.eval_files.prompts import with_eval_file
-        from tunixrt_core.datasets.gates.check import Spread, Tools
-        from tunixrt_core.pipeline.spreading import spread_blocks
+        from tunixrt_core.datasets.gates.check import Tools
+        from tunixrt_core.pipeline.spreading import spread_of
         from tunixrt_core.traces.trace import Trace
 
         if isinstance(spec, str):
@@ -92,8 +92,7 @@ class Datasets:
 
         told("reading", 0, 0)
         scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
-        with spread_blocks(self._settings, spec, count, told, beat) as map_blocks:
-            spread = Spread(map_blocks, bodies) if map_blocks else None
+        with spread_of(self._settings, spec, count=count, bodies=bodies, told=told, beat=beat) as spread:
             tools = Tools(read, eval_set, beat, self._settings.home, spread)
             made = build(spec, self._candidates(spec), tools, told, scores)
         beat()

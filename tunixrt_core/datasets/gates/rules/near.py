@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
-from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Read, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.comparing import compared
 from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, bands_of, jaccard
 from tunixrt_core.datasets.gates.texts import shingles, whole_text
@@ -16,18 +16,16 @@ from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.files.records import SHA256, Records
 
-_PAIRS = 256  # compared at once: at most twice as many texts are held
-
 
 class NearCheck:
     """Keeps 128 bytes and the hash of a row; texts are read again for the pairs alone."""
 
-    def __init__(self, settings: Settings, read: Read, folder: Path | None = None) -> None:
+    def __init__(self, settings: Settings, tools: Tools) -> None:
         self._settings = settings
-        self._read = read
-        self._folder = folder
-        self._sketches = Sketches(folder)
-        self._hashes = Records(SHA256, folder=folder)
+        self._tools = tools
+        self._folder = tools.folder
+        self._sketches = Sketches(tools.folder)
+        self._hashes = Records(SHA256, folder=tools.folder)
 
     def look(self, split: Split | None) -> Look:
         return partial(_bands, of=self._settings["of"], size=self._settings["ngram"])
@@ -77,20 +75,17 @@ class NearCheck:
 
     def _verified(self, pairs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
         """Pairs whose true similarity reaches the threshold."""
-        while chunk := list(islice(pairs, _PAIRS)):
-            sets = self._shingled(n for pair in chunk for n in pair)
-            for a, b in chunk:
-                if a in sets and b in sets and (likeness := jaccard(sets[a], sets[b])) >= self._settings["threshold"]:
-                    yield a, b, likeness
-
-    def _shingled(self, numbers: Iterable[int]) -> dict[int, set[str]]:
-        wanted = {self._hash(n): n for n in numbers}
-        of, size = self._settings["of"], self._settings["ngram"]
-        return {wanted[t.content_hash]: shingles(_text(t, of), size) for t in self._read(wanted)}
+        look = partial(_shingles, of=self._settings["of"], size=self._settings["ngram"])
+        found = compared(self._tools, ((a, b, self._hash(a), self._hash(b)) for a, b in pairs), look, jaccard)
+        return (one for one in found if one[2] >= self._settings["threshold"])
 
 
 def _text(trace: Trace, of: str) -> str:
     return trace.prompt if of == "prompt" else whole_text(trace)
+
+
+def _shingles(trace: Trace, of: str, size: int) -> set[str]:
+    return shingles(_text(trace, of), size)
 
 
 def _bands(trace: Trace, of: str, size: int) -> bytes:
@@ -122,7 +117,7 @@ class _Clustered:
 
 
 def _start(settings: Settings, tools: Tools) -> Check:
-    return NearCheck(settings, tools.read, tools.folder)
+    return NearCheck(settings, tools)
 
 
 GATE = Gate(
