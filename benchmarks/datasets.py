@@ -1,6 +1,6 @@
 """Peak memory and CPU seconds of dataset builds and exports, and what they come to at ten million traces.
 
-    python benchmarks/datasets.py [--rows 1000000] [--home FOLDER]
+    python benchmarks/datasets.py [--rows 1000000] [--home FOLDER] [--only NAME]
     python benchmarks/datasets.py --spread --rows 100000
 
 Stores `--rows` traces of five texts and about 1 KB, one in twenty a near-duplicate. Then it builds versions of a tenth
@@ -50,6 +50,9 @@ WORK: Mapping[str, Mapping[str, Any]] = {
     "near-duplicates": {"gates": {"near_duplicate": "exclude"}},
     "contamination": {"gates": {"contamination": "exclude"}},
     "near-duplicate prompts on one side": {"split_by": "near_duplicate"},
+    "the highest scores": {"selection": "top", "by": "quality", "limit": MANY},
+    "the best right answer per prompt": {"selection": "best", "by": "quality"},
+    "the same of each source": {"selection": "stratified", "by": "source", "allocation": "equal", "limit": MANY},
 }
 SPREAD = ("near-duplicates", "contamination")
 CPUS = (1, 2, 4, 8)  # of the projection
@@ -60,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path, help="where the filled homes are kept")
+    parser.add_argument("--only", default="", help="part of the name of a piece of work")
     parser.add_argument("--spread", action="store_true", help="beside builds whose rows a Ray cluster checks")
     parser.add_argument("--measure", nargs=2, metavar=("HOME", "WORK"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -72,7 +76,8 @@ def main() -> None:
             return
         few, all_ = (filled(given.home or Path(folder), rows) for rows in (given.rows // 10, given.rows))
         print(f"{'':38}{'CPU s':>8}{'peak MB':>9}{'of a tenth':>12}{'at 10 million':>15}")
-        for name in (*WORK, *(f"export as {kind}" for kind in EXPORTS)):
+        names = [name for name in (*WORK, *(f"export as {kind}" for kind in EXPORTS)) if given.only in name]
+        for name in names:
             tell(name, given.rows, *(apart(home, name) for home in (few, all_)))
 
 
@@ -182,7 +187,14 @@ def traces(rows: int) -> Iterator[Trace]:
             yield Trace(last.prompt, (*last.steps[:-1], changed), last.final_answer, source="b")
             continue
         steps = tuple(Step(i, " ".join(rng.choices(WORDS, k=30))) for i in range(4))
-        last = Trace(f"q{n} {' '.join(rng.choices(WORDS, k=30))}", steps, str(n), source="b")
+        last = Trace(
+            f"q{n} {' '.join(rng.choices(WORDS, k=30))}",
+            steps,
+            str(n),
+            {"quality": n * 7919 % 1000},
+            reference_answer=str(n),
+            source="ab"[n % 3 % 2],
+        )
         yield last
 
 

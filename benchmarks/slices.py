@@ -67,13 +67,16 @@ CASES = (
     Case("Qwen3-0.6B", "v6e-4", {"method": "lora"}),
     Case("Qwen3-0.6B", "v6e-4", {"method": "lora", "remat": "block"}),
     Case("Qwen3-0.6B", "v6e-4", {"method": "lora", "remat": "decoder"}),
+    Case("Qwen3-0.6B", "v6e-4", {"method": "lora", "max_seq_length": 8192}),
     Case("gemma-3-1b", "v5e-1", {"method": "lora"}),
     Case("gemma-3-1b", "v6e-1", {"method": "lora"}),
+    Case("gemma-3-1b", "v5e-4", {"method": "full"}),
     Case("gemma-3-1b", "v6e-4", {"method": "full"}),
     Case("Llama-3.2-1B", "v5e-1", {"method": "lora"}),
     Case("Llama-3.1-8B", "v5e-8", {"method": "lora", "batch_size": 8}),
     Case("Llama-3.1-8B", "v6e-4", {"method": "lora"}),
     Case("Qwen3-4B", "v6e-4", {"method": "full"}),
+    Case("Qwen3-4B", "v6e-8", {"method": "full", "batch_size": 8}),
 )
 _COMMON: dict[str, Any] = {"packing": True, "dtype": "bfloat16", "max_seq_length": 2048, "batch_size": 4}
 

@@ -28,6 +28,7 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown, say_missing, show_error
 from app.ui.components import address_select, card, empty_state, halves, header
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import evaluation_line, named
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.results.leaderboard import Board, Leaderboard
@@ -45,7 +46,7 @@ def show_nothing() -> None:
     with header("Evaluations", "Did it learn to reason?"):
         pass
     with empty_state("No evaluations yet", WHAT if tunix else f"{WHAT} It needs Tunix.", key="no-evaluations"):
-        if tunix and finished and st.button(f"Evaluate {finished[0].id}", type="primary", key="evaluate-first"):
+        if tunix and finished and act_button(f"Evaluate {finished[0].id}", type="primary", key="evaluate-first"):
             go("evaluations", new="1", run=finished[0].id)
         elif tunix and not finished:
             show_way_to_a_run()
@@ -88,7 +89,7 @@ def show_progress() -> None:
                     run = by_id.get(record.run_id)
                     who = named(run) if run else record.run_id
                     st.progress(share, text=escape_markdown(f"{who} · {evaluation_line(record, state)}"))
-                    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{record.id}"):
+                    if act_button("Stop", icon=":material/stop_circle:", key=f"stop-{record.id}"):
                         stop(record)
 
 

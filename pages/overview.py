@@ -15,6 +15,7 @@ from app.state import get_pipeline
 from app.ui.boundary import error_boundary, escape_markdown
 from app.ui.components import card, empty_state, halves, header
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import MISSING, percent, place, plural, whole
 from tunixrt_core.home.overview import BestScore, Overview
 from tunixrt_core.runs.record import Run
@@ -34,7 +35,7 @@ def show_empty_home() -> None:
         "The bundled examples cover all steps in about five minutes.",
         key="empty-home",
     ):
-        if st.button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
+        if act_button("Load example traces", type="primary", icon=":material/auto_awesome:", key="load-examples"):
             with st.spinner("Loading the example traces"):
                 stored = rt.traces.ingest_examples().inserted
             # told by the page that follows: a toast ends with its page

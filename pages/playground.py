@@ -23,6 +23,7 @@ from app.ui.components import card, empty_state, header
 from app.ui.navigation import go
 from app.ui.reading.reader import show_reading
 from app.ui.reading.values import reading_of
+from app.ui.visitors import act_button
 from app.ui.words import plural
 from tunixrt_core.errors import Conflict, NotFound, TunixRTError
 from tunixrt_core.evaluation.questions.question import QuestionState
@@ -53,7 +54,7 @@ def show_nothing(runs: list[Run]) -> None:
 
 def show_head() -> None:
     with header("Playground", "One prompt, several models side by side"):
-        if rt.playground.loaded and st.button(
+        if rt.playground.loaded and act_button(
             "Free memory",
             icon=":material/memory:",
             key="release-playground",
@@ -84,7 +85,7 @@ def show_ask(asking: Asking, columns: list[Column]) -> None:
     with error_boundary():
         busy = rt.playground.busy()
         who = "the model" if len(columns) == 1 else f"{plural(len(columns), 'model')}"
-        if st.button(
+        if act_button(
             f"Ask {who}", type="primary", icon=":material/send:", key="ask", disabled=bool(busy), help=busy or None
         ):
             ask(asking, columns)
@@ -109,7 +110,7 @@ def ask(asking: Asking, columns: list[Column]) -> None:
 
 
 def show_stop(states: list[QuestionState]) -> None:
-    if st.button("Stop", icon=":material/stop_circle:", key="stop-question"):
+    if act_button("Stop", icon=":material/stop_circle:", key="stop-question"):
         for state in states:
             with suppress(Conflict):  # it ended meanwhile
                 rt.playground.stop(state.id)

@@ -18,6 +18,7 @@ from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.charts.curves import Curves
 from app.ui.components import empty_state, header, state_badge
 from app.ui.navigation import go
+from app.ui.visitors import act_button, may_write
 from app.ui.words import moment
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -38,7 +39,7 @@ def show_all() -> None:
                 go("new-run")
         return
     st.fragment(show_jobs, run_every=3 if rt.queue.state().holder is not None else None)()
-    element("runs", key="runs", url="/api/runs", page="/run?run=")
+    element("runs", key="runs", url="/api/runs", page="/run?run=", writes=may_write())
 
 
 def show_jobs() -> None:
@@ -53,7 +54,7 @@ def show_broken(run: Run) -> None:
     st.error(escape_markdown(run.message), icon=":material/broken_image:")
     for problem in rt.runs.problems(run.id):
         st.caption(escape_markdown(f"{problem.path}: {problem.reason}"))
-    if st.button(
+    if act_button(
         "Move aside",
         icon=":material/drive_file_move:",
         key="aside-run",

@@ -15,6 +15,7 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import empty_state, header, narrow_and_wide
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import one_line, plural, short_hash
 from tunixrt_core.datasets.held import held_words
 from tunixrt_core.errors import NotFound
@@ -59,7 +60,7 @@ def show_reader(stored: StoredTrace) -> None:
                     "Open in playground", icon=":material/chat:", key="to-playground", type="tertiary"
                 ):
                     go("playground", trace=stored.id)
-                if st.button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
+                if act_button("Delete", icon=":material/delete:", key="delete-trace", type="tertiary"):
                     confirm_delete(stored)
         element(
             "reader",
@@ -86,7 +87,7 @@ def confirm_delete(stored: StoredTrace) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep trace", key="keep-trace"):
             st.rerun()
-        if st.button("Delete trace", type="primary", key="confirm-delete"):
+        if act_button("Delete trace", type="primary", key="confirm-delete"):
             rt.traces.delete(stored.id)
             st.query_params.pop("trace", None)
             st.rerun()

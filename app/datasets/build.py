@@ -13,6 +13,7 @@ from app.ui.background import TICK, follow
 from app.ui.boundary import show_error
 from app.ui.components import card
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import duration
 from tunixrt_core.datasets.versions import DatasetVersion
 from tunixrt_core.errors import TunixRTError
@@ -62,7 +63,7 @@ def show_build(build_id: str) -> None:
             return
         builds = get_pipeline().datasets.builds
         st.fragment(follow, run_every=TICK)(builds, build_id, _show_progress)
-        if st.button("Stop build", icon=":material/stop_circle:", key="stop-build"):
+        if act_button("Stop build", icon=":material/stop_circle:", key="stop-build"):
             get_pipeline().datasets.stop_build(build_id)
 
 

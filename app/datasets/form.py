@@ -11,6 +11,7 @@ import streamlit as st
 from app.state import get_pipeline
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, foot_bar
+from app.ui.visitors import act_button
 from app.ui.words import plural
 from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.gates.registry import GATES
@@ -58,7 +59,7 @@ def dataset_form(sources: Sequence[tuple[str, int]], name: str) -> Asked | None:
             gates, file = _gates()
         with foot_bar():
             st.caption(escape_markdown(_plan(fields, gates)), width="content")
-            built = st.button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset")
+            built = act_button("Build dataset", type="primary", icon=":material/dataset:", key="build-dataset")
     return Asked(DatasetSpec(**fields, gates=gates), file) if built else None
 
 

@@ -16,6 +16,7 @@ from app.ui.components import card, foot_bar
 from app.ui.forms.answer_fields import checkpoint_options, checkpoint_words, most_tokens, sampling_fields
 from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import named, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.scorers.known import known_scorers
@@ -146,7 +147,7 @@ def _start(run: Run, targets: list[Target], request: EvalRequest, why_not: str |
     st.caption(escape_markdown(said), width="content")
     busy = get_pipeline().queue.state().holder is not None
     submission = next_submission("evaluation", [run.id, targets, request.to_dict(), again])
-    if st.button(
+    if act_button(
         f"{'Add to queue' if busy else 'Evaluate'}: {plural(len(targets), 'model')}",
         type="primary",
         icon=":material/leaderboard:",

@@ -19,6 +19,7 @@ from app.ui.components import card, halves
 from app.ui.navigation import go
 from app.ui.reading.reader import show_reading
 from app.ui.reading.values import reading_of
+from app.ui.visitors import act_button
 from app.ui.words import MISSING, one_line, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.predictions import Prediction
@@ -76,7 +77,7 @@ def _offer_keeping(side: Side) -> None:
             f"New traces by {who}, with the score, so that the next dataset can hold them. A dataset with these "
             "prompts must not be evaluated on this eval set again."
         )
-        if st.button("Keep them", type="primary", key="keep-predictions"):
+        if act_button("Keep them", type="primary", key="keep-predictions"):
             try:
                 kept = get_pipeline().evaluations.keep_predictions(side.record.id)
             except TunixRTError as error:

@@ -13,6 +13,7 @@ from app.ui.background import TICK, follow
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, table, tiles
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import duration, plural, whole
 from tunixrt_core.errors import Stopped, TunixRTError
 from tunixrt_core.ingest.files.packed import without_suffix
@@ -150,7 +151,7 @@ def _show_progress(task: Task[FileRead], key: str = "import") -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
             st.progress(task.share, text=escape_markdown(f"{action} {task.title} · {progress_words(task)}"))
-        st.button(
+        act_button(
             "Stop",
             icon=":material/stop:",
             key=f"stop-{key}",

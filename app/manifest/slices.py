@@ -8,6 +8,7 @@ from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.background import TICK, follow
 from app.ui.boundary import escape_markdown, show_error
+from app.ui.visitors import act_button
 from app.ui.words import duration
 from tunixrt_core.errors import CompilerMissing, TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -38,7 +39,7 @@ def show_slice(manifest: RunManifest) -> None:
             show_error(task.error or TunixRTError(task.message))
         reports.require()
         st.caption("Compiles the train step for a slice without one; the page may be closed meanwhile.")
-        if st.button("Compile for this slice", icon=":material/memory:", key="slice-compile"):
+        if act_button("Compile for this slice", icon=":material/memory:", key="slice-compile"):
             get_pipeline().manifests.start_slice_report(manifest, name, _KINDS)
             st.rerun()
     except CompilerMissing as error:
@@ -78,5 +79,5 @@ def report_lines(report: SliceReport) -> list[tuple[str, str]]:
 def _show_progress(task: Task[SliceReport]) -> None:
     left = f", about {duration(task.seconds_left)} left" if task.seconds_left else ""
     st.progress(task.share, text=f"{(task.phase or 'waiting').capitalize()}{left}")
-    if st.button("Stop", icon=":material/stop:", key="stop-slice"):
+    if act_button("Stop", icon=":material/stop:", key="stop-slice"):
         get_pipeline().manifests.stop_slice_report(task.id)

@@ -10,6 +10,7 @@ from app.state import get_pipeline
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
 
@@ -35,7 +36,7 @@ def start_button(
     label, icon = (_queue_label(what, len(queue.waiting)), "playlist_add") if queue.holder else ("", "play_arrow")
     if not label:
         label = f"Start another {what}" if submission.number else f"Start {what}"
-    if st.button(
+    if act_button(
         label,
         type="primary",
         icon=f":material/{icon}:",

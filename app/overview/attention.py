@@ -11,6 +11,7 @@ from app.ui import blocks
 from app.ui.boundary import show_error
 from app.ui.components import card
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import one_line, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.home.attention import Attention
@@ -43,7 +44,7 @@ def show_attention(items: Sequence[Attention], *, tunix: bool) -> None:
 def _show_rest(items: Sequence[Attention], rest: Sequence[Attention], tunix: bool) -> None:
     for item in rest:
         _show(item, tunix)
-    if st.button("Mark all as seen", icon=":material/done_all:", key="seen-all", type="tertiary"):
+    if act_button("Mark all as seen", icon=":material/done_all:", key="seen-all", type="tertiary"):
         _seen([one.key for one in items])
 
 
@@ -72,7 +73,7 @@ def _show(item: Attention, tunix: bool) -> None:
         with st.container(horizontal=True, width="content", gap="xsmall", vertical_alignment="center", wrap=False):
             if (tunix or item.action not in _NEEDS_TUNIX) and st.button(_words(item), key=f"do-{item.kind}-{name}"):
                 _do(item)
-            if st.button(
+            if act_button(
                 "",
                 icon=":material/check:",
                 key=f"seen-{item.kind}-{name}",

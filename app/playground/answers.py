@@ -15,6 +15,7 @@ from app.ui.boundary import escape_markdown, show_error
 from app.ui.navigation import go
 from app.ui.reading.reader import show_reading
 from app.ui.reading.values import reading_of
+from app.ui.visitors import act_button
 from app.ui.words import short_hash
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.evaluation.questions.question import Answered, QuestionState
@@ -134,7 +135,7 @@ def _keep(number: int, state: QuestionState, answered: Answered, reference: str 
         right = st.text_input(
             "Reference answer", value=reference or "", key=f"keep-reference-{state.id}", placeholder="Not known"
         )
-        if st.button("Keep trace", type="primary", key=column_key("keep-trace", number)):
+        if act_button("Keep trace", type="primary", key=column_key("keep-trace", number)):
             try:
                 kept[state.id], _ = get_pipeline().playground.keep(
                     state.id,

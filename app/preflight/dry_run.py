@@ -7,6 +7,7 @@ import streamlit as st
 from app.state import get_pipeline
 from app.ui import blocks
 from app.ui.boundary import error_boundary, escape_markdown, show_error
+from app.ui.visitors import act_button
 from app.ui.words import duration, plural
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -28,7 +29,7 @@ def show_dry_run(manifest: RunManifest) -> None:
         blocks.key_values(report_lines(state.report))
     else:
         _show_end(state)
-    if st.button("Start dry run" if state is None else "Repeat dry run", icon=":material/science:", key="dry-run"):
+    if act_button("Start dry run" if state is None else "Repeat dry run", icon=":material/science:", key="dry-run"):
         try:
             get_pipeline().manifests.start_dry_run(manifest)
         except TunixRTError as error:
@@ -67,5 +68,5 @@ def _show_progress(dry_run_id: str) -> None:
             st.rerun()
         waits = state.status is RunStatus.QUEUED
         st.markdown("Waiting for the device" if waits else f"{(state.phase or 'loading').capitalize()} …")
-        if st.button("Stop", icon=":material/stop:", key="stop-dry-run"):
+        if act_button("Stop", icon=":material/stop:", key="stop-dry-run"):
             rt.manifests.stop_dry_run(dry_run_id)

@@ -14,6 +14,7 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.forms.submissions import next_submission
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import rate
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.variants import Difference, read_changes
@@ -29,7 +30,7 @@ def show_actions(run: Run, state: RunState) -> None:
     """The buttons at the right of the title: the main action, and a menu with the others."""
     if not run.status.over:
         _stop(run)
-    elif run.status in _RESUMABLE and st.button("Resume", icon=":material/resume:", key="resume-run"):
+    elif run.status in _RESUMABLE and act_button("Resume", icon=":material/resume:", key="resume-run"):
         act(
             lambda: get_pipeline().runs.resume(run.id, request_id=_once(run, "resume", state.train_step)),
             f"{run.id} continues from its last checkpoint.",
@@ -61,7 +62,7 @@ def _trained(run: Run) -> bool:
 
 
 def _save(run: Run) -> None:
-    if run.status in _TRAINS and st.button(
+    if run.status in _TRAINS and act_button(
         "Save checkpoint",
         icon=":material/save:",
         key="save-run",
@@ -72,7 +73,7 @@ def _save(run: Run) -> None:
 
 def _stop(run: Run) -> None:
     stopping = run.status is RunStatus.STOPPING
-    if st.button(
+    if act_button(
         "Stop and save",
         icon=":material/stop_circle:",
         key="stop-run",
@@ -96,7 +97,7 @@ def _train_longer(run: Run, state: RunState) -> None:
     )
     st.caption(f"{done:,} are done.")
     schedule = _pick_schedule(run, int(total))
-    if st.button("Train for longer", type="primary", key="train-longer"):
+    if act_button("Train for longer", type="primary", key="train-longer"):
         request_id = _once(run, f"longer {schedule}", int(total))
         act(
             lambda: get_pipeline().runs.resume(
@@ -186,7 +187,8 @@ def _evaluate(run: Run) -> None:
     """One click starts the evaluation of base and tuned model and opens its page."""
     evaluated = bool(get_pipeline().evaluations.records(run.id))
     label = "See evaluation" if evaluated else "Evaluate"
-    if st.button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
+    button = st.button if evaluated else act_button
+    if button(label, type="primary", icon=":material/leaderboard:", key="evaluate-run"):
         try:
             if not evaluated:
                 submission = next_submission("evaluation", [run.id, "as usual"])

@@ -11,6 +11,7 @@ from app.ui import blocks
 from app.ui.boundary import escape_markdown
 from app.ui.components import card, halves
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import percent
 from tunixrt_core.errors import BrokenFile, ModelError, NotFound
 from tunixrt_core.manifest.manifest import RunManifest
@@ -81,7 +82,7 @@ def _show_base(run: Run) -> None:
             icon=":material/warning:",
         )
         st.markdown("\n".join(f"- {escape_markdown(each)}" for each in found.changed))
-        if st.button("Accept these files", key="accept-base"):
+        if act_button("Accept these files", key="accept-base"):
             get_pipeline().runs.accept_base(run.id)
             st.rerun()
 

@@ -11,6 +11,7 @@ from app.ui import blocks
 from app.ui.boundary import error_boundary, escape_markdown, show_error
 from app.ui.components import card, halves
 from app.ui.forms.submissions import next_submission
+from app.ui.visitors import act_button
 from app.ui.words import percent, plural, size, whole
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.manifest.manifest import RunManifest
@@ -54,7 +55,7 @@ def _offer(run: Run, layout: ExportLayout, last: ModelExportState | None) -> Non
     missing = None if rt.home.tunix_status().available else "Exporting needs Tunix, which is not installed."
     submission = next_submission("export", [run.id, layout.value])
     label = "Add export to queue" if rt.queue.state().holder else "Export and check"
-    if st.button(
+    if act_button(
         label,
         icon=":material/ios_share:",
         key=submission.key(f"start-export-{layout.value}"),

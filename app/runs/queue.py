@@ -13,6 +13,7 @@ from app.state import get_pipeline
 from app.ui.boundary import show_error
 from app.ui.components import card
 from app.ui.navigation import go
+from app.ui.visitors import act_button
 from app.ui.words import duration, plural
 from tunixrt_core.errors import TunixRTError
 
@@ -75,7 +76,7 @@ def _row() -> Iterator[None]:
 def _button(label: str, icon: str, job_id: str, action: Callable[[], None], *, off: bool = False) -> None:
     """A button whose action runs before the page reruns, so that the page shows the new queue."""
     key = f"{label.lower()}-{job_id}"
-    if st.button(label, icon=f":material/{icon}:", key=key, disabled=off, type="tertiary"):
+    if act_button(label, icon=f":material/{icon}:", key=key, disabled=off, type="tertiary"):
         try:
             action()
         except TunixRTError as error:  # the job has started meanwhile

@@ -12,6 +12,7 @@ from app.ui import blocks
 from app.ui.background import follow
 from app.ui.boundary import escape_markdown, show_error
 from app.ui.components import card
+from app.ui.visitors import act_button
 from app.ui.words import duration, moment, plural, size
 from tunixrt_core.errors import TunixRTError
 from tunixrt_core.home.disk import DiskUse
@@ -71,7 +72,7 @@ def _cache_button(use: DiskUse | None) -> None:
             f"Removes {size(cached)} of compiled programs. Nothing else is lost: the next run, evaluation or answer "
             "compiles again, which takes a minute or more on an accelerator."
         )
-        if st.button("Empty the cache", type="primary", key="empty-cache-now"):
+        if act_button("Empty the cache", type="primary", key="empty-cache-now"):
             try:
                 freed = get_pipeline().home.empty_compile_cache()
             except TunixRTError as error:
@@ -97,9 +98,9 @@ def show_check() -> None:
             st.caption("Reads every page and compares every trace with its hash. Other work continues meanwhile.")
         with st.container(horizontal=True, vertical_alignment="center"):
             if task and not task.over:
-                if st.button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
+                if act_button("Stop the check", icon=":material/stop_circle:", key="stop-check"):
                     rt.home.stop_check(task.id)
-            elif st.button("Check the database", icon=":material/fact_check:", key="start-check"):
+            elif act_button("Check the database", icon=":material/fact_check:", key="start-check"):
                 rt.home.start_check()
                 st.rerun()
 

@@ -6,18 +6,24 @@ import getpass
 
 import streamlit as st
 
+from app.ui.visitors import may_write
+from app.visitor import ANYBODY, SERVER, visitor
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.store.query import StoredTrace
 
 SCORE = "quality"
 
 
-def judge_of(trace_id: str) -> dict[str, str]:
+def judge_of(trace_id: str) -> dict[str, str] | None:
     """What the judging bar of the reader needs: the address of a trace's scores, the score's name and the scorer.
 
-    The dashboard has no accounts: the scorer is the user who started the server.
+    The scorer is who is signed in; without accounts, the user who started the server. None for who may only read.
     """
-    return {"url": f"/api/traces/{trace_id}/scores", "name": SCORE, "scorer": getpass.getuser()}
+    if not may_write():
+        return None
+    known = visitor()
+    scorer = getpass.getuser() if known is None or known.name in (ANYBODY, SERVER) else known.name
+    return {"url": f"/api/traces/{trace_id}/scores", "name": SCORE, "scorer": scorer}
 
 
 def show_said(rt: Pipeline, stored: StoredTrace) -> None:
@@ -41,6 +47,7 @@ def _show_tags(rt: Pipeline, stored: StoredTrace) -> None:
         default=list(stored.tags),
         accept_new_options=True,
         placeholder="Add a tag",
+        disabled=not may_write(),
         key=key,
         on_change=write,
     )
@@ -58,6 +65,7 @@ def _show_note(rt: Pipeline, stored: StoredTrace) -> None:
         placeholder="Your observations",
         height=80,
         max_chars=20_000,
+        disabled=not may_write(),
         key=key,
         on_change=write,
     )

@@ -1,4 +1,4 @@
-"""A user who may only read, as a person meets it: a name, a refusal in words, and the end when the token is revoked."""
+"""A user who may only read, as a person meets it: a name, actions that are off, and the end of a revoked token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def made(home: Path, name: str, role: str) -> str:
     return tunixrt("users", "add", name, "--role", role, home=home).stdout.strip()
 
 
-def test_a_reader_is_named_refused_and_let_out(browser: Any, gated: Server) -> None:
+def test_a_reader_is_named_offered_no_action_and_let_out(browser: Any, gated: Server) -> None:
     token = made(gated.home, "rea", "read")
     with visiting(browser, gated.url) as visitor:
         visitor.page.goto(f"{gated.url}/?token={token}")
@@ -35,8 +35,9 @@ def test_a_reader_is_named_refused_and_let_out(browser: Any, gated: Server) -> N
         assert "rea" in sidebar
         assert "Read only" in sidebar
         visitor.open("import")
-        visitor.page.get_by_role("button", name="Load example traces").click()
-        visitor.page.get_by_text("rea may only read").wait_for()
+        assert visitor.page.get_by_role("button", name="Load example traces").is_disabled()
+        visitor.page.get_by_role("button", name="Load example traces").hover(force=True)
+        visitor.page.get_by_text("You may only read here.").wait_for()
         visitor.open("system")
         visitor.page.get_by_text("Audit log").wait_for()
         visitor.page.get_by_role("link", name="Sign out").click()

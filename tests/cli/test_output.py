@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.write_manifest(rt.manifests.build("mine", model_id="tiny").to_yaml())
     (path / "eval.jsonl").write_text('{"prompt": "1 + 1?", "expected_answer": "2"}\n')
     return path
+
+
+@pytest.mark.parametrize("command", ["traces list", "dataset list", "runs list", "evals list", "users list"])
+def test_an_empty_list_says_what_fills_it(tmp_path: Path, command: str) -> None:
+    listed = tunixrt(*command.split(), home=tmp_path / "home")
+    assert listed.stdout.splitlines()[1:] in ([], ["0 of 0 traces, newest first"])
+    assert re.search("No .*: `tunixrt [a-z ]+", listed.stderr)
 
 
 def commands(group: Any, *names: str) -> Iterator[tuple[str, Any]]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.datasets.makers import built, candidates, numbers, tools, trace
-from tunixrt_core.datasets.building import build
+from tests.datasets.makers import built, candidates, hash_of, numbers, tools, trace
+from tunixrt_core.datasets.building import Built, build
 from tunixrt_core.datasets.gates import findings, minhash
 from tunixrt_core.datasets.gates.check import Asking, EvalSet
 from tunixrt_core.datasets.gates.registry import GATES
@@ -150,3 +150,35 @@ def test_a_build_that_is_too_much_for_the_memory_gives_the_same_version(
     monkeypatch.setattr(minhash, "_AT_ONCE", 50)
     assert built(rows, **more) == held
     assert held.findings[gate]
+
+
+@pytest.mark.parametrize("selection", ["stratified", "top", "best", "shortest", "budget"])
+def test_facts_that_are_too_much_for_the_memory_give_the_same_version(
+    selection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trace(n // 2, steps=(f"way {n}",), source="abc"[n % 3], meta={"quality": n % 9}) for n in range(200)]
+    scores = [(one.content_hash, 9.0 - n % 4) for n, one in enumerate(rows) if n % 5 == 0]
+    by = {"stratified": {"by": "source", "limit": 30}, "budget": {"budget": 400}, "shortest": {}}
+    more = by.get(selection, {"by": "quality", "limit": 30})
+    spec = DatasetSpec.from_dict({"name": "d", "selection": selection, **more})
+
+    def made() -> Built:
+        return build(spec, candidates(rows), tools(rows), scores=() if selection == "stratified" else scores)
+
+    held = made()
+    monkeypatch.setattr(records, "HELD", 512)
+    assert made() == held
+    assert 0 < len(held.rows) < len(rows)
+
+
+def test_a_score_of_the_store_comes_before_that_of_the_trace() -> None:
+    rows = [trace(n, meta={"quality": n}) for n in range(9)]
+    spec = DatasetSpec.from_dict({"name": "d", "selection": "top", "by": "quality", "limit": 2})
+    known = [(hash_of("gone"), 99.0), (rows[3].content_hash, 70.0), (rows[8].content_hash, -1.0)]
+    assert numbers(build(spec, candidates(rows), tools(rows), scores=known), rows) == [3, 7]
+
+
+def test_a_trace_that_is_deleted_during_the_build_is_not_selected() -> None:
+    rows = [trace(n, meta={"quality": n}) for n in range(9)]
+    spec = DatasetSpec.from_dict({"name": "d", "selection": "top", "by": "quality", "limit": 2})
+    assert numbers(build(spec, candidates(rows), tools(rows[:8])), rows) == [6, 7]

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,25 @@ from tunixrt_core.util.files import records
 
 
 def candidates(n: int) -> Iterator[Candidate]:
-    """Newest first, three traces per prompt."""
+    """Newest first, three traces per prompt, with all facts."""
     for i in range(n, 0, -1):
-        yield Candidate(i, sha256(f"trace {i}".encode()).hexdigest(), sha256(f"prompt {i // 3}".encode()).hexdigest())
+        hash, group_key = (sha256(f"{what}".encode()).hexdigest() for what in (f"trace {i}", f"prompt {i // 3}"))
+        score = None if i % 5 == 0 else (i * 7919 % 100 - 50) / 4
+        yield Candidate(i, hash, group_key, "abcde"[i % 5], score, i * 31 % 97, i * 17 % 13, i % 7 > 1)
+
+
+EVERY = (
+    {},
+    {"dedupe": "prompt"},
+    {"selection": "latest", "limit": 70, "dedupe": "prompt"},
+    {"selection": "random", "limit": 70, "seed": 3},
+    {"selection": "stratified", "by": "source", "limit": 70},
+    {"selection": "top", "by": "quality", "limit": 70, "dedupe": "prompt"},
+    {"selection": "best", "by": "quality"},
+    {"selection": "shortest", "limit": 30},
+    {"selection": "budget", "budget": 900},
+    {"selection": "budget", "budget": 900, "by": "quality"},
+)
 
 
 def test_candidates_come_back_as_they_came() -> None:
@@ -30,21 +47,11 @@ def test_candidates_come_back_as_they_came() -> None:
     assert not Pool()
 
 
-def test_a_selection_of_a_pool_is_that_of_a_list() -> None:
-    wanted = list(candidates(200))
-    for spec in (
-        DatasetSpec("d"),
-        DatasetSpec("d", selection="latest", limit=7),
-        DatasetSpec("d", selection="random", limit=70, seed=3),
-        DatasetSpec("d", dedupe="prompt"),
-    ):
-        assert split_rows(spec, choose(spec, Pool(wanted))) == split_rows(spec, choose(spec, wanted))
-
-
+@pytest.mark.parametrize("given", EVERY, ids=str)
 def test_what_is_too_much_for_the_memory_is_the_same_and_takes_little(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = DatasetSpec("d", dedupe="prompt", eval_share=0.3)
+    spec = DatasetSpec.from_dict({"name": "d", "eval_share": 0.3, **given})
     wanted = list(split_rows(spec, choose(spec, list(candidates(4_000)))))
     monkeypatch.setattr(records, "HELD", 16 << 10)
     tracemalloc.start()

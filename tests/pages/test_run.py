@@ -43,7 +43,8 @@ def test_without_an_id_all_runs_are_listed(filled: Pipeline) -> None:
     assert "No runs yet" in words(open_page("run.py"))
     make_run(filled, RunStatus.STOPPED)
     make_run(filled, RunStatus.SUCCEEDED)
-    assert part(open_page("run.py"), "runs") == {"kind": "runs", "url": "/api/runs", "page": "/run?run="}
+    known = {"kind": "runs", "url": "/api/runs", "page": "/run?run=", "writes": True}
+    assert part(open_page("run.py"), "runs") == known
 
 
 @pytest.mark.parametrize(

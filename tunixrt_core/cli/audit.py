@@ -45,4 +45,5 @@ def audit(
             )
             for entry in found
         ],
+        empty="Nothing was found.",
     )

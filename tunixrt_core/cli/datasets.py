@@ -49,6 +49,7 @@ def dataset_list(
     terminal.table(
         ("Dataset", "Version", "Train", "Eval", "sha256"),
         [(v.name, v.version, v.train_rows, v.eval_rows, v.content_hash[:12]) for v in versions],
+        empty="No dataset versions yet: `tunixrt dataset build NAME` makes one of the traces.",
     )
     for version in versions:
         if hole := missing.get((version.name, version.version)):

@@ -52,6 +52,7 @@ def runs_list(limit: Limit = 20, as_json: AsJson = False, home: Home = None) -> 
             (run.id, run.name, run.status, state.train_step, state.total_train_steps, str(run.dataset or ""))
             for run, state in rows
         ],
+        empty="No runs yet: `tunixrt manifest` writes the settings of one, `tunixrt train` runs them.",
     )
     for run, _ in rows:
         if run.status is RunStatus.BROKEN:

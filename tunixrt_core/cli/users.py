@@ -49,6 +49,7 @@ def users_list(as_json: AsJson = False, home: Home = None) -> None:
             (user.name, user.role, f"{user.created_at:%Y-%m-%d %H:%M}", user.created_by, _day(user.revoked_at))
             for user in found
         ],
+        empty="No users yet: `tunixrt users add NAME` makes an access token.",
     )
 
 

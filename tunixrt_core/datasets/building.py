@@ -4,12 +4,12 @@
 
 Candidates are held as hashes alone, on the disk where they are many; texts are streamed through twice at most and never
 held. What is left in memory grows with the rows that gates exclude, by 32 bytes each, and with near-duplicates, by 20
-bytes per row. Selections that ask for facts (a score, a stratum, a right answer, a budget) hold 400 bytes per trace.
+bytes per row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunixrt_core.datasets.facts import FactFinder, asks_for_facts
-from tunixrt_core.datasets.gates.check import Check, Found, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Look, Tools
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
 from tunixrt_core.datasets.gates.looking import look_at
 from tunixrt_core.datasets.gates.registry import GateChoice, chosen_gates
@@ -62,7 +62,7 @@ def build(
     candidates: Iterable[Candidate],
     tools: Tools,
     on_progress: Progress = lambda phase, done, total: None,
-    scores: Mapping[str, float] | None = None,
+    scores: Iterable[tuple[str, float]] = (),
 ) -> Built:
     """`candidates` come newest first, already filtered. `on_progress` is told phase, rows done and rows in all.
 
@@ -71,7 +71,7 @@ def build(
     """
     gates = chosen_gates(spec.gates)
     first = [g for g in gates if g.action == "exclude" and not g.gate.splits]
-    finder = FactFinder(spec, tools.beat, scores)
+    finder = FactFinder(spec, tools.beat, scores, tools.folder)
     screened = _screen(spec, Pool(candidates, tools.folder), first, tools, on_progress, finder)
     chosen = choose(spec, screened.left) if screened.left else _nothing(spec, screened)
     rows = split_rows(spec, chosen, _clusters(spec, chosen, tools, on_progress))
@@ -120,17 +120,18 @@ def _screen(
     finder: FactFinder,
 ) -> _Screened:
     """Leave out what the excluding gates find, and fill in what the selection asks for."""
-    if not pool or not (gates or asks_for_facts(spec)):
+    facts = asks_for_facts(spec)
+    if not pool or not (gates or facts):
         return _Screened(pool, [])
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
         stack.callback(finder.close)
-        filled = {candidate.hash: candidate for candidate in pool} if asks_for_facts(spec) else {}
-        looks = [*(check.look(None) for check in checks), *([finder.look()] if filled else [])]
-        for done, (hash, seen) in enumerate(look_at(tools, pool.hashes(), looks), 1):
-            if filled:
-                filled[hash] = finder.fill(filled[hash], seen.pop())
-            _take(checks, hash, None, seen)
+        left = Pool(folder=tools.folder) if facts else pool
+        looks = [*(check.look(None) for check in checks), *([finder.look()] if facts else [])]
+        for done, (candidate, seen) in enumerate(_looked_at(pool, tools, looks), 1):
+            if facts:
+                left.append(finder.fill(candidate, seen.pop()))
+            _take(checks, candidate.hash, None, seen)
             if done % _TELL == 0:
                 on_progress("screening", done, len(pool))
         on_progress("screening", len(pool), len(pool))
@@ -138,10 +139,16 @@ def _screen(
         found = [
             (choice, len(pool), _finished(choice, check, gone)) for choice, check in zip(gates, checks, strict=True)
         ]
-        left: Sequence[Candidate] = finder.judged(one for one in filled.values() if one.hash not in gone)
-        if not filled:
-            left = Pool((one for one in pool if one.hash not in gone), tools.folder) if gone else pool
-    return _Screened(left, found)
+        if gone:
+            left = Pool((one for one in left if one.hash not in gone), tools.folder)
+        return _Screened(finder.completed(left) if facts else left, found)
+
+
+def _looked_at(pool: Pool, tools: Tools, looks: Sequence[Look]) -> Iterator[tuple[Candidate, list[Any]]]:
+    """Each candidate with what the looks gave; those that were deleted meanwhile are passed over."""
+    candidates = iter(pool)
+    for hash, seen in look_at(tools, pool.hashes(), looks):
+        yield next(one for one in candidates if one.hash == hash), seen
 
 
 def _check(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunixrt_core.datasets.gates.check import Look
 from tunixrt_core.datasets.gates.rules.answer import SETTINGS, AnswerCheck
 from tunixrt_core.datasets.gates.rules.length import estimated_tokens
 from tunixrt_core.datasets.gates.texts import reasoning, whole_text
-from tunixrt_core.datasets.pool import Candidate
+from tunixrt_core.datasets.pool import Candidate, Pool
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.trace import Trace
+from tunixrt_core.util.files.records import SHA256, Records
 
+_SCORE = struct.Struct(">d")
 _MOST_KEYS = 200
 _SHOWN_KEYS = 20
 _ASKING = {"stratified", "top", "best", "shortest", "budget"}
@@ -27,18 +31,27 @@ def asks_for_facts(spec: DatasetSpec) -> bool:
 
 
 class FactFinder:
-    """Fills candidates with what the selection of a spec asks for, and with nothing where it asks for nothing."""
+    """Fills candidates with what the selection of a spec asks for."""
 
     def __init__(
-        self, spec: DatasetSpec, beat: Callable[[], None] = lambda: None, scores: Mapping[str, float] | None = None
+        self,
+        spec: DatasetSpec,
+        beat: Callable[[], None] = lambda: None,
+        scores: Iterable[tuple[str, float]] = (),
+        folder: Path | None = None,
     ) -> None:
-        """`scores` are what the store knows by hash; a trace without one there may carry its own."""
+        """`scores` are what the store knows by hash; a trace without one there may carry its own. `folder` takes what
+        is too much for the memory.
+        """
         self._spec = spec
-        self._scores = scores or {}
+        self._folder = folder
+        packed = (bytes.fromhex(hash) + _SCORE.pack(score) for hash, score in scores)
+        self._scores = Records(SHA256 + _SCORE.size, packed, folder=folder)
         self._has_stratum = False
         self._keys: set[str] = set()
+        settings = {name: one.default for name, one in SETTINGS.items()}
         right = spec.selection in ("best", "shortest")
-        self._answers = AnswerCheck({name: one.default for name, one in SETTINGS.items()}, beat) if right else None
+        self._answers = AnswerCheck(settings, beat, folder) if right else None
 
     def look(self) -> Look:
         """What it takes from each trace."""
@@ -47,27 +60,33 @@ class FactFinder:
         return partial(_facts, selection=spec.selection, by=spec.by, tokens=spec.tokens, judged=judged)
 
     def fill(self, candidate: Candidate, seen: Facts) -> Candidate:
-        """A candidate with what the look at its trace gave."""
+        """With all facts that the trace alone has, as its look gave them."""
         if self._answers is not None:
             self._answers.take(candidate.hash, None, seen.answer)
         if seen.stratum:
             self._has_stratum = True
         elif len(self._keys) < _MOST_KEYS:
             self._keys.update(seen.keys)
-        score = self._scores.get(candidate.hash, seen.score)
-        return candidate._replace(stratum=seen.stratum, score=score, size=seen.size, tokens=seen.tokens)
+        return candidate._replace(stratum=seen.stratum, score=seen.score, size=seen.size, tokens=seen.tokens)
 
-    def judged(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """The candidates with `right` set, where the selection wants right answers.
+    def completed(self, candidates: Pool) -> Pool:
+        """With the scores of the store and `right`, where the selection wants them, then in the order of their hashes.
 
         Raises InvalidDataset where no trace has what it is to be stratified by.
         """
         if self._spec.selection == "stratified" and not self._has_stratum:
             raise InvalidDataset(self._no_stratum())
-        if self._answers is None:
-            return list(candidates)
-        verdicts = dict(self._answers.verdicts())
-        return [candidate._replace(right=verdicts.get(candidate.hash) == "right") for candidate in candidates]
+        if self._answers is None and not len(self._scores):
+            return candidates
+        found = candidates.by_hash()
+        if len(self._scores):
+            known = _beside(found, self._scores.sorted())
+            found = (one if at is None else one._replace(score=_SCORE.unpack(at[SHA256:])[0]) for one, at in known)
+        if self._answers is not None:
+            right = (bytes.fromhex(hash) for hash, word in self._answers.verdicts() if word == "right")
+            judged = _beside(found, Records(SHA256, right, folder=self._folder).sorted())
+            found = (one._replace(right=at is not None) for one, at in judged)
+        return Pool(found, self._folder)
 
     def _no_stratum(self) -> str:
         by = str(self._spec.by)
@@ -109,6 +128,16 @@ def _facts(trace: Trace, selection: str, by: str | None, tokens: str, judged: Lo
 def _tokens(trace: Trace, kind: str) -> int:
     text = whole_text(trace)
     return len(text.split()) if kind == "words" else estimated_tokens(text)
+
+
+def _beside(candidates: Iterable[Candidate], records: Iterator[bytes]) -> Iterator[tuple[Candidate, bytes | None]]:
+    """Each candidate with the record that begins with its hash; both in the order of hashes."""
+    record = next(records, None)
+    for candidate in candidates:
+        wanted = bytes.fromhex(candidate.hash)
+        while record is not None and record[:SHA256] < wanted:
+            record = next(records, None)
+        yield candidate, record if record is not None and record.startswith(wanted) else None
 
 
 def stratum_of(trace: Trace, by: str) -> str:

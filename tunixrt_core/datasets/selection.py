@@ -19,7 +19,9 @@ from tunixrt_core.util.files.records import SHA256, Records
 if TYPE_CHECKING:
     from tunixrt_core.datasets.spec import DatasetSpec
 
-_PLACE, _DRAW = 8, 8  # bytes
+# bytes of a place, of a draw, and of keys that end with a hash: a draw's, a score's
+_PLACE, _DRAW = 8, 8
+_DRAWN = _SCORED = 8 + SHA256
 
 
 def build_dataset(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Rows:
@@ -81,15 +83,12 @@ def _dedupe(spec: DatasetSpec, candidates: Iterable[Candidate]) -> Sequence[Cand
     found = candidates if isinstance(candidates, Sequence) else list(candidates)
     if spec.dedupe == "none" or spec.selection in ("best", "shortest"):
         return found
-    # newest first: the first one met is the newest. Elsewhere the choice must not depend on the order.
-    lead = _place if spec.selection == "latest" else _packed_score
-    packed = (
-        bytes.fromhex(one.group_key) + lead(n, one) + bytes.fromhex(one.hash) + _place(n, one)
-        for n, one in enumerate(found)
-    )
-    ordered = Records(2 * SHA256 + 2 * _PLACE, packed, folder=folder_of(found)).sorted()
+    if spec.selection == "latest":
+        ordered = _ordered(found, _group, SHA256)  # newest first: the first one met is the newest
+    else:  # the choice must not depend on the order
+        ordered = _ordered(found, lambda one: _group(one) + _by_score(one), SHA256 + _SCORED)
     kept = (_first_of(same) for _, same in groupby(ordered, lambda record: record[:SHA256]))
-    return _taken(found, kept, _PLACE)
+    return _at(found, Records(2 * _PLACE, kept, folder=folder_of(found)).sorted())
 
 
 def _first_of(same: Iterator[bytes]) -> bytes:
@@ -98,36 +97,39 @@ def _first_of(same: Iterator[bytes]) -> bytes:
     return min(places) + places[0]
 
 
-def _place(place: int, candidate: Candidate) -> bytes:
-    return place.to_bytes(_PLACE, "big")
+def _ordered(
+    found: Sequence[Candidate],
+    key: Callable[[Candidate], bytes],
+    width: int,
+    wanted: Callable[[Candidate], bool] = lambda candidate: True,
+) -> Iterator[bytes]:
+    """The keys of `width` bytes of those candidates, in their order, each with the place of its candidate behind it."""
+    keyed = (key(one) + place.to_bytes(_PLACE, "big") for place, one in enumerate(found) if wanted(one))
+    return Records(width + _PLACE, keyed, folder=folder_of(found)).sorted()
 
 
-def _packed_score(place: int, candidate: Candidate) -> bytes:
-    """Bytes that sort as `_by_score` does: those of a number below 0 are turned round (IEEE 754)."""
-    packed = struct.pack(">d", _by_score(candidate)[0] + 0.0)
-    return bytes(~byte & 255 for byte in packed) if packed[0] & 128 else bytes([packed[0] | 128]) + packed[1:]
-
-
-def _taken(
-    found: Sequence[Candidate], keyed: Iterable[bytes], key: int, limit: int | None = None
-) -> Sequence[Candidate]:
-    """The candidates whose places follow keys of `key` bytes, in the order of these keys, the first `limit` of them."""
-    ordered = islice(Records(key + _PLACE, keyed, folder=folder_of(found)).sorted(), limit)
-    taken = (found[int.from_bytes(record[key:], "big")] for record in ordered)
+def _at(found: Sequence[Candidate], records: Iterable[bytes]) -> Sequence[Candidate]:
+    """The candidates whose places are at the end of these records, in their order."""
+    taken = (found[int.from_bytes(record[-_PLACE:], "big")] for record in records)
     return Pool(taken, found.folder) if isinstance(found, Pool) else list(taken)
 
 
-def _by_score(candidate: Candidate) -> tuple[float, str]:
-    """The highest score first, those without one last; the hash decides between equals."""
-    return (math.inf if candidate.score is None else -candidate.score, candidate.hash)
+def _group(candidate: Candidate) -> bytes:
+    return bytes.fromhex(candidate.group_key)
 
 
-def _seeded(spec: DatasetSpec, candidates: Iterable[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=_by_draw(spec))
+def _by_score(candidate: Candidate) -> bytes:
+    """The highest score first, those without one last; the hash decides between equals.
+
+    Bytes sort as the negative scores do where those of a number below 0 are turned round (IEEE 754).
+    """
+    packed = struct.pack(">d", 0.0 - (-math.inf if candidate.score is None else candidate.score))
+    sorts = bytes(~byte & 255 for byte in packed) if packed[0] & 128 else bytes([packed[0] | 128]) + packed[1:]
+    return sorts + bytes.fromhex(candidate.hash)
 
 
-def _by_draw(spec: DatasetSpec) -> Callable[[Candidate], tuple[int, str]]:
-    return lambda candidate: (_draw(spec.seed, "select", candidate.hash), candidate.hash)
+def _by_draw(spec: DatasetSpec) -> Callable[[Candidate], bytes]:
+    return lambda one: _draw(spec.seed, "select", one.hash).to_bytes(_DRAW, "big") + bytes.fromhex(one.hash)
 
 
 def _newest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -137,20 +139,18 @@ def _newest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Cand
 def _random(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     if spec.limit is None:
         return candidates
-    keyed = (
-        _draw(spec.seed, "select", one.hash).to_bytes(_DRAW, "big") + bytes.fromhex(one.hash) + _place(n, one)
-        for n, one in enumerate(candidates)
-    )
-    return _taken(candidates, keyed, _DRAW + SHA256, spec.limit)
+    return _at(candidates, islice(_ordered(candidates, _by_draw(spec), _DRAWN), spec.limit))
 
 
-def _stratified(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
-    strata: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        strata.setdefault(candidate.stratum, []).append(candidate)
-    sizes = {name: len(found) for name, found in strata.items()}
+def _stratified(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    sizes = Counter(candidate.stratum for candidate in candidates)
     shares = (_equal if spec.allocation == "equal" else _proportional)(sizes, spec.limit or 0)
-    return [one for name, found in sorted(strata.items()) for one in _seeded(spec, found)[: shares[name]]]
+    names = sorted(sizes)
+    place = {name: n.to_bytes(_PLACE, "big") for n, name in enumerate(names)}
+    draw = _by_draw(spec)
+    ordered = _ordered(candidates, lambda one: place[one.stratum] + draw(one), _PLACE + _DRAWN)
+    strata = groupby(ordered, lambda record: int.from_bytes(record[:_PLACE], "big"))
+    return _at(candidates, (record for n, same in strata for record in islice(same, shares[names[n]])))
 
 
 def _proportional(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
@@ -179,43 +179,57 @@ def _equal(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
     return dict(shares) | {name: 0 for name in sizes if name not in shares}
 
 
-def _top(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted((c for c in candidates if c.score is not None), key=_by_score)[: spec.limit]
+def _top(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    return _at(candidates, islice(_ordered(candidates, _by_score, _SCORED, _has_score), spec.limit))
 
 
-def _best(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
-    scored = [c for c in candidates if c.right and c.score is not None]
-    return _one_a_prompt(spec, scored, _by_score)
+def _has_score(candidate: Candidate) -> bool:
+    return candidate.score is not None
 
 
-def _shortest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
-    return _one_a_prompt(spec, [c for c in candidates if c.right], lambda c: (c.size, c.hash))
+def _best(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    return _one_a_prompt(spec, candidates, _by_score, lambda one: one.right and _has_score(one))
+
+
+def _shortest(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    def by_size(candidate: Candidate) -> bytes:
+        return candidate.size.to_bytes(_SCORED - SHA256, "big") + bytes.fromhex(candidate.hash)
+
+    return _one_a_prompt(spec, candidates, by_size, lambda one: one.right)
 
 
 def _one_a_prompt(
-    spec: DatasetSpec, candidates: Iterable[Candidate], key: Callable[[Candidate], tuple[float, str]]
-) -> list[Candidate]:
-    first: dict[str, Candidate] = {}
-    for candidate in candidates:
-        held = first.get(candidate.group_key)
-        if held is None or key(candidate) < key(held):
-            first[candidate.group_key] = candidate
+    spec: DatasetSpec,
+    candidates: Sequence[Candidate],
+    key: Callable[[Candidate], bytes],
+    wanted: Callable[[Candidate], bool],
+) -> Sequence[Candidate]:
+    """Of each prompt the first one by a key of `_SCORED` bytes."""
+    ordered = _ordered(candidates, lambda one: _group(one) + key(one), SHA256 + _SCORED, wanted)
+    first = _at(candidates, (next(same) for _, same in groupby(ordered, lambda record: record[:SHA256])))
     if spec.limit is None:
-        return list(first.values())
+        return first
+
     # by prompt, so that a better trace of a prompt takes the place of the one before it and moves no other
-    return sorted(first.values(), key=lambda c: (_draw(spec.seed, "select", c.group_key), c.hash))[: spec.limit]
+    def drawn(candidate: Candidate) -> bytes:
+        return _draw(spec.seed, "select", candidate.group_key).to_bytes(_DRAW, "big") + bytes.fromhex(candidate.hash)
+
+    return _at(first, islice(_ordered(first, drawn, _DRAWN), spec.limit))
 
 
-def _budget(spec: DatasetSpec, candidates: Sequence[Candidate]) -> list[Candidate]:
+def _budget(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     """In order until the next one does not fit. It is not skipped: that would prefer short rows."""
-    ordered = sorted(candidates, key=_by_score) if spec.by else _seeded(spec, candidates)
-    left, chosen = spec.budget or 0, []
-    for candidate in ordered:
-        left -= candidate.tokens
-        if left < 0:
-            break
-        chosen.append(candidate)
-    return chosen
+    ordered = _ordered(candidates, _by_score if spec.by else _by_draw(spec), _SCORED if spec.by else _DRAWN)
+
+    def fitting() -> Iterator[bytes]:
+        left = spec.budget or 0
+        for record in ordered:
+            left -= candidates[int.from_bytes(record[-_PLACE:], "big")].tokens
+            if left < 0:
+                return
+            yield record
+
+    return _at(candidates, fitting())
 
 
 _SELECT: Mapping[str, Callable[[DatasetSpec, Sequence[Candidate]], Sequence[Candidate]]] = {

@@ -28,6 +28,7 @@ import uplotCss from "uplot/dist/uPlot.min.css";
 interface Data {
   url: string; // of the routes of runs
   page: string; // address of the page of a run, before its id
+  writes: boolean; // whether who looks may change something
 }
 
 const SMOOTHING = 0.9;
@@ -86,7 +87,7 @@ class Workbench {
       changed: () => void this.refresh(),
       failed: (words) => this.fail(words),
       pictures: () => void this.pictures(),
-    });
+    }, call.data.writes);
     const charts = el("div", { className: "grid" });
     this.controls = controls(this.shown, SMOOTHING, () => this.askCurves(), () => this.showAll());
     this.controls.withMore(true);

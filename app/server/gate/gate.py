@@ -6,7 +6,7 @@ Plain ASGI, so that it covers pages, uploads, downloads, the API and the WebSock
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,7 +15,7 @@ from app.server.gate.attempts import Attempts
 from app.server.gate.callers import Caller, Callers, Tokens
 from app.server.gate.oidc import PATHS, SIGN_OUT, Identity, Oidc
 from app.server.gate.request import LOGIN, LOGOUT, Request, without_port
-from app.server.gate.signin import go_on_page, local_target, sign_in_page
+from app.server.gate.signin import go_on_page, local_target, next_target, sign_in_page
 from app.server.headers import encoded, page_headers
 from app.server.ports import is_ip
 from app.visitor import ANYBODY, HEADER, to_header
@@ -93,6 +93,8 @@ class Gate:
             await answers.page(send, 200, go_on_page(SIGN_OUT), {})
         elif identity.caller is None:
             await answers.refuse(request, send, 403, "not_allowed", answers.NO_ROLE.format(identity.name))
+        elif request.method == "GET" and request.path == "/" and (wanted := request.cookies.get(request.wanted_name)):
+            await answers.page(send, 200, go_on_page(next_target(unquote(wanted))), _wanted(request, "", 0))
         else:
             await self._signed(request, identity.caller, receive, send)
 
@@ -110,7 +112,8 @@ class Gate:
         if request.path == LOGIN and request.method == "POST":
             await self._sign_in(request, receive, send)
         elif target := self._oidc and self._oidc.start(request.path.removeprefix(f"{LOGIN}/")):
-            await answers.page(send, 200, go_on_page(target), {})
+            wanted = next_target(parse_qs(request.query).get("next", ["/"])[-1])
+            await answers.page(send, 200, go_on_page(target), _wanted(request, wanted))
         elif request.bearer:
             await self._wrong(request, send)
         elif (given := request.token) is None:
@@ -144,8 +147,7 @@ class Gate:
             await answers.refuse(request, send, 413, "too_large", answers.LARGE_FORM)
             return
         form = parse_qs(body.decode("latin-1"))
-        path, _, query = form.get("next", ["/"])[0].partition("?")
-        target = local_target(unquote(path), query)
+        target = next_target(form.get("next", ["/"])[0])
         if request.written_elsewhere:
             await answers.refuse(request, send, 403, "other_origin", answers.OTHER_ORIGIN)
         elif caller := await self._callers.by_token(form.get("token", [""])[0].strip()):
@@ -219,5 +221,14 @@ def _scope_of(request: Request, caller: Caller) -> Scope:
 
 
 def _cookie(request: Request, value: str, more: str = "") -> dict[str, str]:
-    secure = "; Secure" if request.scope.get("scheme") == "https" else ""
-    return {"set-cookie": f"{request.cookie_name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{more}"}
+    return {"set-cookie": f"{request.cookie_name}={value}; Path=/; HttpOnly; SameSite=Strict{_secure(request)}{more}"}
+
+
+def _wanted(request: Request, target: str, seconds: int = 600) -> dict[str, str]:
+    """A cookie that comes back from the provider, which sends everybody to `/`; a strict one would be held back."""
+    value = f"{request.wanted_name}={quote(target, safe='')}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}"
+    return {"set-cookie": value + _secure(request)}
+
+
+def _secure(request: Request) -> str:
+    return "; Secure" if request.scope.get("scheme") == "https" else ""

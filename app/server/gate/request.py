@@ -83,6 +83,11 @@ class Request:
         # cookies ignore ports: two servers on one machine must not sign each other out
         return f"tunixrt_{(self.scope.get('server') or ('', 0))[1]}"
 
+    @property
+    def wanted_name(self) -> str:
+        """The name of the cookie with the address that somebody wanted who is at a provider to sign in."""
+        return f"{self.cookie_name}_wanted"
+
 
 def known_hosts(settings: Settings) -> frozenset[str]:
     """The host names that the dashboard answers to: this machine's own, the one it listens on, and those allowed."""

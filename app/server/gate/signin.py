@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -35,8 +35,9 @@ button, .button { border: 0; background: var(--primary); color: #fff; font-weigh
 def sign_in_page(target: str, problem: str = "", providers: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """The form for the token, which then opens `target`. `providers`: others that sign in, by id, with their names."""
     alert = f'<p role="alert">{html.escape(problem)}</p>' if problem else ""
+    then = urlencode({"next": target})
     others = "".join(
-        f'<a class="button" href="/login/{quote(name)}">Sign in with {html.escape(shown)}</a>'
+        f'<a class="button" href="/login/{quote(name)}?{then}">Sign in with {html.escape(shown)}</a>'
         for name, shown in providers.items()
     )
     return _document(
@@ -68,6 +69,12 @@ def go_on_page(target: str) -> bytes:
     place = html.escape(target)
     refresh = f'<meta http-equiv="refresh" content="0; url={place}">'
     return _document("Tunix RT", f'<main><a href="{place}">Continue to Tunix RT</a></main>', refresh)
+
+
+def next_target(text: str) -> str:
+    """The address that a form or a cookie says to open next, on this server."""
+    path, _, query = text.partition("?")
+    return local_target(unquote(path), query)
 
 
 def local_target(path: str, query: str = "") -> str:

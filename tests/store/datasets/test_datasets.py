@@ -20,7 +20,7 @@ from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
 from tunixrt_core.traces.chat_messages import NO_PARTS, ChatParts
 from tunixrt_core.traces.conversation import Call, Conversation, Message
-from tunixrt_core.traces.scores import GivenScore
+from tunixrt_core.traces.scores import GivenScore, ScoreKind
 from tunixrt_core.traces.trace import Step, Trace
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -38,6 +38,23 @@ def test_a_version_comes_back_as_it_was_with_its_rows_in_order(store: Store) -> 
     assert tuple(store.datasets.rows("d", 1)) == ROWS
     assert list(store.datasets.rows("d", 1, "train")) == [ROWS[0], ROWS[2]]
     assert list(store.datasets.rows("d", split="eval")) == [ROWS[1]]
+
+
+def test_a_score_is_the_mean_of_people_and_without_them_of_programs(store: Store) -> None:
+    both, programs, step = (Trace(f"{n}?", (Step(0, "so"),), str(n)) for n in range(3))
+    store.traces.insert([both, programs, step])
+
+    def score(trace: Trace, value: float, scorer: str, kind: ScoreKind, at: int | None = None) -> None:
+        given = GivenScore(name="quality", value=value, step=at, scorer=scorer, version="", kind=kind)
+        store.curation.score(trace.content_hash, [given])
+
+    score(both, 9.0, "p", "automatic")
+    score(both, 1.0, "ana", "human")
+    score(both, 2.0, "ben", "human")
+    score(programs, 4.0, "p", "automatic")
+    score(step, 5.0, "ana", "human", 0)
+    assert dict(store.datasets.scores("quality")) == {both.content_hash: 1.5, programs.content_hash: 4.0}
+    assert list(store.datasets.scores("other")) == []
 
 
 def test_the_latest_version_is_the_one_without_a_number(store: Store) -> None:

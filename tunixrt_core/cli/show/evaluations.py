@@ -107,6 +107,7 @@ def show_evaluations(records: Iterable[EvalRecord]) -> None:
             )
             for record in records
         ],
+        empty="No evaluations were found: `tunixrt evaluate RUN` makes one.",
     )
 
 

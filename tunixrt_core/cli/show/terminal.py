@@ -43,11 +43,15 @@ out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, empty: str = ""
+) -> None:
     """Numbers to the right, everything else to the left, a dash for what is missing.
 
-    A terminal folds long cells; a pipe gets one line per row, whole.
+    A terminal folds long cells; a pipe gets one line per row, whole. `empty`: what standard error says about no rows.
     """
+    if empty and not rows:
+        err.print(empty)
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     if out.file.isatty():
         _folded(columns, rows, numeric, title)

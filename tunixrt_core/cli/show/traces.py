@@ -34,6 +34,7 @@ def listing(items: Sequence[StoredTrace]) -> None:
             )
             for item in items
         ],
+        empty="No traces were found: `tunixrt ingest FILE` imports some.",
     )
 
 
@@ -104,6 +105,7 @@ def groups(found: Sequence[PromptGroup]) -> None:
             )
             for group in found
         ],
+        empty="No prompt with that many traces was found. Lower `--min-traces`.",
     )
 
 

@@ -91,7 +91,7 @@ class Datasets:
             return int(self._store.traces.count(TraceQuery(**spec.filters()), most=most))
 
         told("reading", 0, 0)
-        scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else {}
+        scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else ()
         with spread_of(self._settings, spec, count=count, bodies=bodies, told=told, beat=beat) as spread:
             tools = Tools(read, eval_set, beat, self._settings.home, spread)
             made = build(spec, self._candidates(spec), tools, told, scores)

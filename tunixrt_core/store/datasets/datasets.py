@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
@@ -185,9 +185,9 @@ class DatasetStore:
             mine = dataset_rows.c.version_id == find_version(reader_of(connection), name, version)["id"]
             return frozenset(connection.execute(joined.where(mine, IS_NEGATIVE)).scalars())
 
-    def scores(self, name: str) -> Mapping[str, float]:
-        """The score of that name of every whole trace that has one, by hash: the mean of the human ones, or, where
-        there are none, of the automatic ones.
+    def scores(self, name: str) -> Iterator[tuple[str, float]]:
+        """The hash of every whole trace that has a score of that name, and the mean of the human ones, or, where there
+        are none, of the automatic ones; streamed.
         """
         score = trace_scores.c
         wanted = (
@@ -196,10 +196,13 @@ class DatasetStore:
             .where(score.name == name, score.step == WHOLE)
             .group_by(traces.c.hash, score.kind)
             # human sorts after automatic, so it is the one that stays
-            .order_by(score.kind)
+            .order_by(traces.c.hash, score.kind)
         )
         with self._db.read() as connection:
-            return {row.hash: row.mean for row in connection.execute(wanted)}
+            rows = connection.execution_options(yield_per=_BATCH).execute(wanted)
+            for hash, same in groupby(rows, lambda row: str(row.hash)):
+                *_, last = same
+                yield hash, last.mean
 
     def gated(self, limit: int) -> Sequence[tuple[DatasetVersion, Sequence[GateOutcome]]]:
         """The latest version of each name with what its gates did, the newest `limit` of them, newest first."""

@@ -27,13 +27,15 @@ export class SelectionBar {
   private readonly note: HTMLButtonElement;
   private readonly csv = el("a", { className: "filter", download: "runs.csv" }, "CSV");
 
-  constructor(private readonly url: string, private readonly calls: SelectionCalls) {
+  /** `writes`: whether who looks may tag, note and archive; without it these are not offered. */
+  constructor(private readonly url: string, private readonly calls: SelectionCalls, private readonly writes: boolean) {
     const tag = this.button("Tag");
     const closeTags = menu(tag, () => this.tagMenu(() => closeTags()));
     this.note = this.button("Note");
     const closeNote = menu(this.note, () => this.noteMenu(() => closeNote()));
     this.archive = this.button("Archive");
     this.archive.onclick = () => void this.write({ archived: !this.archived });
+    tag.hidden = this.archive.hidden = !writes;
     const pictures = this.button("Pictures");
     pictures.title = "Saves each chart as a PNG file";
     pictures.onclick = () => calls.pictures();
@@ -49,7 +51,7 @@ export class SelectionBar {
     this.element.hidden = !rows.length;
     this.count.textContent = `${rows.length} selected`;
     this.archive.firstChild!.textContent = this.archived ? "Take out of the archive" : "Archive";
-    this.note.hidden = rows.length !== 1;
+    this.note.hidden = !this.writes || rows.length !== 1;
     this.csv.href = `${this.url}/curves.csv?${new URLSearchParams(rows.map((row) => ["id", row.id]))}`;
   }
 

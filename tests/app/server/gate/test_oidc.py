@@ -148,15 +148,15 @@ def server(provider: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     started.end(within=60)
 
 
-def sign_in(server: Server, provider: Any, user: str, **claims: Any) -> httpx.Client:
-    """A browser's way: sign-in page, provider, callback, dashboard."""
+def sign_in(server: Server, provider: Any, user: str, *, to: str = "/", **claims: Any) -> httpx.Client:
+    """A browser's way: the page that was wanted, sign-in page, provider, callback, dashboard."""
     url = f"http://localhost:{server.port}"
     issuer = f"http://localhost:{provider.server_port}"
     assert httpx.put(f"{issuer}/users/{user}", json=claims).status_code == 204
     visitor = httpx.Client(base_url=url, timeout=60, headers=HTML)
-    page = visitor.get("/").text
+    page = visitor.get(to).text
     assert "Sign in with localhost" in page
-    link = re.search(r'href="(/login/[a-z]+)"', page)
+    link = re.search(r'href="(/login/[^"]+)"', page)
     assert link is not None
     place = re.search(r"url=([^\"]+)", visitor.get(link[1]).text)
     assert place is not None
@@ -174,7 +174,10 @@ def sign_in(server: Server, provider: Any, user: str, **claims: Any) -> httpx.Cl
 @pytest.mark.timeout(180)
 def test_users_of_a_provider_come_in_with_their_role_and_out_again(server: Server, provider: Any) -> None:
     trace = {"prompt": "1 + 1?", "steps": ["two"], "final_answer": "2"}
-    with closing(sign_in(server, provider, "ana", email="ana@example.org", email_verified=True)) as ana:
+    ana = sign_in(server, provider, "ana", to="/traces?source=a%26b", email="ana@example.org", email_verified=True)
+    with closing(ana):
+        assert "url=/traces?source=a%26b" in ana.get("/").text
+        assert '<div id="root">' in ana.get("/").text
         assert '<div id="root">' in ana.get("/traces").text
         assert ana.get("/api/me").json() == {"name": "ana@example.org", "role": "write"}
         assert ana.post("/api/traces", json=trace).status_code == 201
