@@ -64,7 +64,7 @@ def _blocks(pairs: Iterable[Pair], spread: Spread) -> Iterator[bytes]:
 
 
 def _packed(pairs: list[Pair], bodies: Mapping[str, bytes], most: int) -> Iterator[bytes]:
-    """The pairs with their traces, in halves of halves where these are more than so many bytes."""
+    """The pairs with their traces, in halves of halves where these have more bytes than `most`."""
     needed = [bodies[hash] for hash in _hashes(pairs) if hash in bodies]
     if len(pairs) > 1 and sum(map(len, needed)) > most:
         middle = len(pairs) // 2

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Setting, Settings, Tools
-from tunixrt_core.datasets.gates.comparing import compared
 from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, bands_of, jaccard
 from tunixrt_core.datasets.gates.texts import shingles, whole_text
@@ -75,6 +74,8 @@ class NearCheck:
 
     def _verified(self, pairs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
         """Pairs whose true similarity reaches the threshold."""
+        from tunixrt_core.datasets.gates.comparing import compared
+
         look = partial(_shingles, of=self._settings["of"], size=self._settings["ngram"])
         found = compared(self._tools, ((a, b, self._hash(a), self._hash(b)) for a, b in pairs), look, jaccard)
         return (one for one in found if one[2] >= self._settings["threshold"])
