@@ -166,10 +166,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_WEBHOOK": ("none", "http(s) address that gets a message when a run ends or raises an alert"),
     "TUNIXRT_LOG": ("text", "text or json: form of the lines of the log on standard error"),
     "TUNIXRT_METRICS": ("token", "token or open: whether /metrics needs the access token"),
-    "TUNIXRT_EXECUTOR": (
-        "this process",
-        "ray://host:port of a Ray cluster that trains, evaluates, exports and checks datasets",
-    ),
+    "TUNIXRT_EXECUTOR": ("this process", "ray://host:port of a Ray cluster that trains, evaluates and exports"),
     "TUNIXRT_URL": ("http://localhost:<port>", "address of the dashboard as its users write it, for sign-in by OpenID"),
     "TUNIXRT_OIDC_ISSUER": ("none", "address of the OpenID provider that signs users in"),
     "TUNIXRT_OIDC_CLIENT_ID": ("none", "client id of this server at the OpenID provider"),

@@ -24,7 +24,6 @@ import pytest
 from tests.conftest import REPOSITORY
 
 STORE_BYTES = 100 << 20
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}  # as /proc writes them
 PATIENCE = 600.0  # seconds; a busy machine imports JAX in a minute
 
 needs_ray = [
@@ -42,24 +41,6 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-def listening(pid: int) -> set[str]:
-    """The addresses on which a process listens, in the hexadecimal form of /proc."""
-    inodes = set()
-    for file in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            name = os.readlink(file)
-        except OSError:
-            continue
-        inodes |= {name[8:-1]} if name.startswith("socket:[") else set()
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                found.add(fields[1].partition(":")[0])
-    return found
 
 
 class RayNodes:
@@ -122,6 +103,27 @@ class RayNodes:
     def _line(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
+
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process listens, in the hexadecimal form of /proc."""
+    inodes = set()
+    for file in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            name = os.readlink(file)
+        except OSError:
+            continue
+        inodes |= {name[8:-1]} if name.startswith("socket:[") else set()
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
 
 
 def title_of(pid: int) -> str:
