@@ -49,7 +49,8 @@ def cluster() -> Iterator[Cluster]:
 def test_an_address_says_what_a_job_takes_and_how_many_are_done_at_once() -> None:
     plain = Cluster.parse("ray://10.0.0.2:6379")
     assert (plain.host, plain.port, plain.cpus, plain.gpus, plain.tpus) == ("10.0.0.2", 6379, 1, 0, 0)
-    assert (plain.jobs, plain.dashboard, plain.is_loopback) == (1, 8265, False)
+    assert (plain.jobs, plain.builders, plain.dashboard, plain.is_loopback) == (1, 4, 8265, False)
+    assert Cluster.parse("ray://head:1?builders=0").builders == 0
     large = Cluster.parse("ray://head:1?cpus=8&gpus=0.5&tpus=4&jobs=3&dashboard=80")
     assert (large.cpus, large.gpus, large.tpus, large.jobs, large.dashboard) == (8, 0.5, 4, 3, 80)
 
