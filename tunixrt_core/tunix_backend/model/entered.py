@@ -1,4 +1,4 @@
-"""The mesh that the calling thread has entered, and the placement of arrays on a mesh."""
+"""The mesh that the calling thread has entered, and placement of arrays on it."""
 
 from __future__ import annotations
 
