@@ -282,9 +282,11 @@ def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:
     if settings.executor is None:
         return None
     from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
+    from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
     from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
 
     cluster = Cluster.parse(settings.executor)
     require_token_mode(os.environ)
     require_ray()
-    return lambda here: RayExecutor(settings, cluster, here)
+    bucket = bucket_of(settings, samplers=cluster.samplers)
+    return lambda here: RayExecutor(settings, cluster, here, bucket)

@@ -89,7 +89,7 @@ class RayNodes:
 
     def processes(self, title: str) -> list[int]:
         """Those whose title begins so, as Ray names its workers."""
-        return [pid for pid in self.pids() if _title(pid).startswith(title)]
+        return [pid for pid in self.pids() if title_of(pid).startswith(title)]
 
     def kill_head(self) -> None:
         """Kill the process of the head that knows of all nodes and actors."""
@@ -105,7 +105,29 @@ class RayNodes:
         return json.loads(self._process.stdout.readline())
 
 
-def _title(pid: int) -> str:
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process listens, in the hexadecimal form of /proc."""
+    inodes = set()
+    for file in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            name = os.readlink(file)
+        except OSError:
+            continue
+        inodes |= {name[8:-1]} if name.startswith("socket:[") else set()
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+def title_of(pid: int) -> str:
+    """The command line of a process; empty of one that has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

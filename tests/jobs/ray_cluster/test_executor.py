@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.machines.ray_nodes import PATIENCE, RayNodes, needs_ray, until
+from tests.helpers.machines.ray_nodes import LOOPBACK, PATIENCE, RayNodes, listening, needs_ray, until
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import JobFailed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -47,27 +47,6 @@ def worker_of(nodes: RayNodes) -> int:
     """The process of the one worker of the cluster."""
     (found,) = nodes.processes("ray::Worker")
     return found
-
-
-def listening(pid: int) -> set[str]:
-    """The addresses on which a process listens, in the hexadecimal form of /proc."""
-    inodes = set()
-    for file in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            name = os.readlink(file)
-        except OSError:
-            continue
-        inodes |= {name[8:-1]} if name.startswith("socket:[") else set()
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                found.add(fields[1].partition(":")[0])
-    return found
-
-
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 
 
 def test_a_wrong_token_is_said_in_words_by_the_real_head(nodes: RayNodes, tmp_path: Path) -> None:

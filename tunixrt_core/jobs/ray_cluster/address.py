@@ -15,14 +15,15 @@ from urllib.parse import parse_qsl, urlsplit
 from tunixrt_core.errors import InvalidSettings, JobFailed
 
 _SECONDS = 10.0  # that the head has for an answer
-_NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0, "dashboard": 8265.0}
+_NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0, "builders": 4.0, "dashboard": 8265.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """`ray://head:6379?cpus=4&gpus=1&jobs=2`: where the head is, what one job takes, and how many are done at a time.
 
-    `samplers` are the workers of one evaluation, each of which takes as much as a job.
+    `samplers` are the workers of one evaluation, each of which takes as much as a job. `builders` are the CPUs that
+    check the traces of one dataset build; with 0 it stays in its own process.
     `dashboard` is the port of Ray's own dashboard, which is asked whether the token is right.
     """
 
@@ -33,6 +34,7 @@ class Cluster:
     tpus: float
     jobs: int
     samplers: int
+    builders: int
     dashboard: int
 
     @classmethod
@@ -48,8 +50,10 @@ class Cluster:
         if found.scheme != "ray" or not found.hostname or port is None or given or min(numbers.values()) < 0:
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: {address!r} is not the address of a Ray cluster. {_EXAMPLE}")
         jobs, samplers = (max(1, int(numbers.pop(name))) for name in ("jobs", "samplers"))
-        dashboard = int(numbers.pop("dashboard"))
-        return cls(found.hostname, port, **numbers, jobs=jobs, samplers=samplers, dashboard=dashboard)
+        builders, dashboard = (int(numbers.pop(name)) for name in ("builders", "dashboard"))
+        return cls(
+            found.hostname, port, **numbers, jobs=jobs, samplers=samplers, builders=builders, dashboard=dashboard
+        )
 
     @property
     def is_loopback(self) -> bool:

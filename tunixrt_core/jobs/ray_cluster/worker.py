@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import Superseded, TunixRTError
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.training.stop import StopRequest
+
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.kinds.workplace import Workplace
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +72,31 @@ class Worker:
         from tunixrt_core.jobs.ray_cluster.samplers import SpreadBackend, backend_of
         from tunixrt_core.jobs.work import run_job
 
+        if self._place["bucket"] is not None:
+            self._do_by_bucket(self._place["bucket"])
+            return
         backend = backend_of(self._place)
         if self._sampler is not None:
             backend = SpreadBackend(self._place, self._sampler, self._samplers)
         place = Workplace(backend, LoadedModels(backend), self._place["webhook"], self._owner)
         run_job(self._spec, place, stop=StopRequest(), tell=self._tell)
+
+    def _do_by_bucket(self, address: str) -> None:
+        from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
+        from tunixrt_core.jobs.ray_cluster.bucket.work import cache_of, work_by_bucket
+
+        home = str(self._place["home"])
+        bucket = Bucket(address, home)
+        work_by_bucket(self._spec, bucket, cache_of(home), self._workplace, stop=StopRequest(), tell=self._tell)
+
+    def _workplace(self, models_dir: Path, compiled_dir: Path) -> Workplace:
+        from tunixrt_core.evaluation.questions.execution import LoadedModels
+        from tunixrt_core.jobs.kinds.workplace import Workplace
+        from tunixrt_core.jobs.ray_cluster.samplers import backend_of
+
+        own = {**self._place, "models_dir": str(models_dir), "compiled_dir": str(compiled_dir)}
+        backend = backend_of(own)
+        return Workplace(backend, LoadedModels(backend), self._place["webhook"], self._owner)
 
     def _tell(self, news: Mapping[str, Any]) -> None:
         with self._changed:
