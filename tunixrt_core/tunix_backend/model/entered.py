@@ -1,4 +1,4 @@
-"""The mesh that the calling thread has entered, and placement of arrays on it."""
+"""The mesh that the calling thread has entered, and the sharding of arrays."""
 
 from __future__ import annotations
 
