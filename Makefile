@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-oidc test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
+.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-bucket test-oidc test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -46,6 +46,7 @@ test-all: .venv/.installed-$(EXTRA)-dev
 	$(MAKE) test-real
 	$(MAKE) test-skypilot
 	$(MAKE) test-ray
+	$(MAKE) test-bucket
 	$(MAKE) test-oidc
 	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
 
@@ -62,6 +63,10 @@ test-aot: .venv/.installed-$(EXTRA)-dev-aot
 # Jobs in a real Ray cluster of two nodes on this machine, which is installed for it: about twenty minutes.
 test-ray: .venv/.installed-$(EXTRA)-dev-ray
 	.venv/bin/python -m pytest tests/jobs/ray_cluster --all
+
+# Jobs by a bucket of a real S3-compatible server on this machine, which is installed for it: about five minutes.
+test-bucket: .venv/.installed-$(EXTRA)-dev-bucket-test
+	.venv/bin/python -m pytest tests/jobs/ray_cluster/bucket --all
 
 # Loaded models and tokenizers against Hugging Face's own code, which needs torch; `make test` skips these without it.
 test-reference: .venv/.installed-$(EXTRA)-dev-reference

@@ -8,7 +8,7 @@ from app.component.element import element
 from app.runs.actions import show_actions, show_parent
 from app.runs.alerts import show_alerts
 from app.runs.config import show_config, show_log
-from app.runs.figures.kept import curves_of, state_of
+from app.runs.figures.kept import curves_of
 from app.runs.live import follow_log, show_progress
 from app.runs.model_export import show_exports
 from app.runs.queue import show_queue
@@ -69,8 +69,8 @@ def show_broken(run: Run) -> None:
             go("run")
 
 
-def show_run(run: Run) -> None:
-    if run.status is RunStatus.BROKEN:
+def show_run(run: Run, state: RunState | None) -> None:
+    if state is None:
         show_broken(run)
         return
     manifest = RunManifest.from_dict(run.manifest)
@@ -83,13 +83,12 @@ def show_run(run: Run) -> None:
     ]
     with header(run.name, " · ".join(identity)):
         state_badge(run.status)
-        show_actions(run, state_of(run))
+        show_actions(run, state)
     show_parent(run)
     if run.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         st.error(escape_markdown(run.message or "No reason was recorded. See the log."), icon=":material/error:")
     elif run.message:
         st.caption(escape_markdown(run.message))
-    state = state_of(run)
     if state.refused:
         st.warning(escape_markdown(f"The last resume changed nothing: {state.refused}"), icon=":material/block:")
     curves = curves_of(run, state)
@@ -137,6 +136,6 @@ def show_tabs(run: Run, manifest: RunManifest, state: RunState, curves: Curves) 
 rt = get_pipeline()
 wanted = st.query_params.get("run")
 if wanted:
-    show_run(rt.runs.get(wanted))
+    show_run(*rt.runs.look(wanted))
 else:
     show_all()

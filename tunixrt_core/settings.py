@@ -33,6 +33,7 @@ class Settings:
     log: str = "text"  # of LOG_FORMS
     metrics: str = "token"  # of METRICS
     executor: str | None = None
+    bucket: str | None = None
     url: str = "http://localhost:8501"
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
@@ -65,6 +66,7 @@ class Settings:
             log=variables.one_of("TUNIXRT_LOG", environ.get("TUNIXRT_LOG"), "text", LOG_FORMS),
             metrics=variables.one_of("TUNIXRT_METRICS", environ.get("TUNIXRT_METRICS"), "token", METRICS),
             executor=environ.get("TUNIXRT_EXECUTOR") or None,
+            bucket=variables.bucket(environ),
             url=variables.server_url("TUNIXRT_URL", environ.get("TUNIXRT_URL")) or f"http://localhost:{port}",
             oidc_issuer=variables.issuer(environ),
             oidc_client_id=environ.get("TUNIXRT_OIDC_CLIENT_ID") or None,
@@ -167,6 +169,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "TUNIXRT_LOG": ("text", "text or json: form of the lines of the log on standard error"),
     "TUNIXRT_METRICS": ("token", "token or open: whether /metrics needs the access token"),
     "TUNIXRT_EXECUTOR": ("this process", "ray://host:port of a Ray cluster that trains, evaluates and exports"),
+    "TUNIXRT_BUCKET": ("none", "s3://bucket/path, gs:// or file://, for workers without the folder of the home"),
     "TUNIXRT_URL": ("http://localhost:<port>", "address of the dashboard as its users write it, for sign-in by OpenID"),
     "TUNIXRT_OIDC_ISSUER": ("none", "address of the OpenID provider that signs users in"),
     "TUNIXRT_OIDC_CLIENT_ID": ("none", "client id of this server at the OpenID provider"),
@@ -198,6 +201,7 @@ OPTIONS: dict[str, Option] = {
     "TUNIXRT_LOG": Option("--log", "|".join(LOG_FORMS)),
     "TUNIXRT_METRICS": Option("--metrics", "|".join(METRICS)),
     "TUNIXRT_EXECUTOR": Option("--executor", "URL"),
+    "TUNIXRT_BUCKET": Option("--bucket", "URL"),
     "TUNIXRT_URL": Option("--url", "URL"),
     "TUNIXRT_OIDC_ISSUER": Option("--oidc-issuer", "URL"),
     "TUNIXRT_OIDC_CLIENT_ID": Option("--oidc-client-id", "TEXT"),

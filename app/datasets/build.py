@@ -22,6 +22,7 @@ from tunixrt_core.util.tasks import Task
 _AT_ONCE_SECONDS = 3.0  # a shorter build needs no progress bar
 _PHASE_WORDS = {
     "reading": "Finding matching traces",
+    "connecting": "Connecting to the Ray cluster",
     "screening": "Applying the quality gates",
     "clustering": "Finding near-duplicate prompts",
     "checking": "Checking the rows of the version",

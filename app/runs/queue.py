@@ -41,7 +41,8 @@ def show_queue() -> None:
                     f"**{holder.run}** {STATE_PHRASES.get(holder.kind, holder.kind)} for {since} · {where}",
                     width="content",
                 )
-                if holder.ours and holder.kind != "dry run" and st.button("View run", key="queue-view"):
+                here = holder.ours or rt.runs.named([holder.run])  # a command may train in a folder of its own
+                if here and holder.kind != "dry run" and st.button("View run", key="queue-view"):
                     go("run", run=holder.run)
         for place, job in enumerate(queue.waiting):
             with _row():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import logging
 import os
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 
 
 def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handler:
-    """Also write log records from now on, and errors that end a thread, to `logs/server.log` of the home.
+    """Also write log records from now on, and errors that end a thread, to `logs/server.log` of the home; where another
+    server of the home writes that, to `logs/server-8502.log`, by the port of this one.
 
     Raises OutputError if the file cannot be written.
     """
@@ -32,6 +34,8 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
     try:
         make_private(settings.home)
         make_private(path.parent)
+        if not _is_first(settings.home / "log.lock"):
+            path = path.with_name(f"{path.stem}-{settings.port}.log")
         handler = _PrivateFile(path)
     except OSError as error:
         raise OutputError(
@@ -42,6 +46,17 @@ def log_to_file(settings: Settings, environ: Mapping[str, str]) -> logging.Handl
     logging.getLogger().addHandler(handler)
     threading.excepthook = _log_thread
     return handler
+
+
+def _is_first(lock: Path) -> bool:
+    """Whether no other process writes the log, which one alone may rotate, until this one ends. Raises OSError."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    return True
 
 
 def note(handler: logging.Handler, text: str) -> None:

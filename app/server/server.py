@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from streamlit.starlette import App
 
 from app import state
@@ -57,7 +57,6 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
             *monitor_routes(requests),
             # without its own route, /api would be answered by the dashboard, with a page
             Route("/api", _to_docs, methods=_ALL_METHODS),
-            Mount("/api", app=DeferredApi(settings.max_upload_mb)),
             *page_routes(),
         ],
         middleware=[
@@ -72,6 +71,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
                 any_ip=token is not None,
                 open_metrics=settings.metrics == "open",
             ),
+            Middleware(DeferredApi, max_upload_mb=settings.max_upload_mb),
             Middleware(KeptChunks),
         ],
         exception_handlers={Exception: _internal_error},
@@ -99,7 +99,7 @@ def serve(settings: Settings, *, auth: bool, on_start: Callable[[str], None]) ->
     outlive_terminal()
     send_theme_from_memory()
     try:
-        with open_pipeline(settings) as pipeline:
+        with open_pipeline(settings, serves=True) as pipeline:
             state.set_pipeline(pipeline)
             pipeline.queue_again()
             build_app(settings, auth=auth, on_start=on_start).run(config=streamlit_config(settings))

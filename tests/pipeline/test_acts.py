@@ -30,8 +30,8 @@ READINGS = {
     "rows versions",
     "exports": "card counts lines name scores_of",
     "manifests": "build clone data dry_run memory_estimate next_run_dir pace preflight preflight_rows",
-    "runs": "asked_by base by_request close compare folder get left_in_queue manifest metrics named page parent "
-    "problems rate_change samples state state_of table",
+    "runs": "asked_by base by_request close compare folder get left_in_queue look manifest metrics named page parent "
+    "parent_of problems rate_change samples state state_of table",
     "queue": "several state wait",
     "model_exports": "file get latest_of left_in_queue of_run",
     "evaluations": "check_file compare comparison files get leaderboard leaks left_in_queue records",

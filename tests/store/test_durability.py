@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import examples
 from tunixrt_core.errors import Stopped
 from tunixrt_core.store.query import TraceQuery
 from tunixrt_core.store.store import Store, open_store
@@ -18,7 +19,7 @@ from tunixrt_core.traces.trace import Step, Trace
 
 REPOSITORY = Path(__file__).parents[2]
 
-# Forks fifty importers, one after the other, and kills each. Forks, because starting Python takes longer than the test.
+# Forks importers, one after the other, and kills each. Forks, because starting Python takes longer than the test.
 _KILLED = """
 import os, random, signal, sys, time
 import tunixrt_core.store.sql.pools, tunixrt_core.store.traces.traces  # loaded before the forks, which live shortly
@@ -35,7 +36,7 @@ def imports(number, told):
 
 rng = random.Random(50)
 told = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-for number in range(50):
+for number in range(int(sys.argv[3])):
     child = os.fork()
     if child == 0:
         imports(number, told)
@@ -89,10 +90,11 @@ def test_an_import_that_is_ended_when_all_is_read_leaves_nothing(store: Store) -
 
 
 @pytest.mark.slow
-def test_kill_9_at_fifty_random_moments_leaves_every_import_whole_or_absent(url: str, tmp_path: Path) -> None:
+def test_kill_9_at_random_moments_leaves_every_import_whole_or_absent(url: str, tmp_path: Path) -> None:
     open_store(url).close()
     told = tmp_path / "told"
-    subprocess.run([sys.executable, "-c", _KILLED, url, str(told)], cwd=REPOSITORY, check=True, timeout=120)
+    kills = [sys.executable, "-c", _KILLED, url, str(told), str(examples(50))]
+    subprocess.run(kills, cwd=REPOSITORY, check=True, timeout=120)
     with open_store(url) as store:
         sources = dict(store.traces.sources())
         assert set(sources.values()) == {300}

@@ -14,11 +14,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tunixrt_core.datasets.facts import FactFinder, asks_for_facts
-from tunixrt_core.datasets.gates.check import Check, Found, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Look, Tools
 from tunixrt_core.datasets.gates.findings import Finding, GateOutcome
+from tunixrt_core.datasets.gates.looking import look_at
 from tunixrt_core.datasets.gates.registry import GateChoice, chosen_gates
 from tunixrt_core.datasets.gates.rules.near import NearCheck
 from tunixrt_core.datasets.pool import Candidate, Pool, distinct_groups
@@ -27,7 +28,6 @@ from tunixrt_core.datasets.selection import choose, split_rows
 from tunixrt_core.datasets.spec import DatasetSpec
 from tunixrt_core.errors import InvalidDataset
 from tunixrt_core.traces.rows import Split
-from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.files.records import SHA256, HashSet, Records
 
 Progress = Callable[[str, int, int], None]
@@ -127,11 +127,11 @@ def _screen(
         checks = [_started(choice, tools, stack) for choice in gates]
         stack.callback(finder.close)
         left = Pool(folder=tools.folder) if facts else pool
-        for done, (candidate, trace) in enumerate(_read(pool, tools), 1):
-            for check in checks:
-                check.see(trace, None)
+        looks = [*(check.look(None) for check in checks), *([finder.look()] if facts else [])]
+        for done, (candidate, seen) in enumerate(_looked_at(pool, tools, looks), 1):
             if facts:
-                left.append(finder.fill(candidate, trace))
+                left.append(finder.fill(candidate, seen.pop()))
+            _take(checks, candidate.hash, None, seen)
             if done % _TELL == 0:
                 on_progress("screening", done, len(pool))
         on_progress("screening", len(pool), len(pool))
@@ -144,11 +144,11 @@ def _screen(
         return _Screened(finder.completed(left) if facts else left, found)
 
 
-def _read(pool: Pool, tools: Tools) -> Iterator[tuple[Candidate, Trace]]:
-    """Each candidate with its trace; those that were deleted meanwhile are passed over."""
+def _looked_at(pool: Pool, tools: Tools, looks: Sequence[Look]) -> Iterator[tuple[Candidate, list[Any]]]:
+    """Each candidate with what the looks gave; those that were deleted meanwhile are passed over."""
     candidates = iter(pool)
-    for trace in tools.read(pool.hashes()):
-        yield next(one for one in candidates if one.hash == trace.content_hash), trace
+    for hash, seen in look_at(tools, pool.hashes(), looks):
+        yield next(one for one in candidates if one.hash == hash), seen
 
 
 def _check(
@@ -159,13 +159,14 @@ def _check(
         return rows, []
     with ExitStack() as stack:
         checks = [_started(choice, tools, stack) for choice in gates]
+        done = 0
         sides: tuple[Split, ...] = ("eval", "train")
-        shown = ((trace, side) for side in sides for trace in tools.read(rows.hashes(side)))
-        for done, (trace, side) in enumerate(shown, 1):
-            for check in checks:
-                check.see(trace, side)
-            if done % _TELL == 0:
-                on_progress("checking", done, len(rows))
+        for side in sides:
+            for hash, seen in look_at(tools, rows.hashes(side), [check.look(side) for check in checks]):
+                _take(checks, hash, side, seen)
+                done += 1
+                if done % _TELL == 0:
+                    on_progress("checking", done, len(rows))
         on_progress("checking", len(rows), len(rows))
         gone = HashSet(folder=tools.folder)
         found = [
@@ -183,6 +184,11 @@ def _started(choice: GateChoice, tools: Tools, stack: ExitStack) -> Check:
     check = choice.gate.start(choice.settings, tools)
     stack.callback(check.close)
     return check
+
+
+def _take(checks: Sequence[Check], hash: str, split: Split | None, seen: Sequence[Any]) -> None:
+    for check, one in zip(checks, seen, strict=True):
+        check.take(hash, split, one)
 
 
 def _finished(choice: GateChoice, check: Check, gone: HashSet) -> Found:
@@ -203,9 +209,10 @@ def _clusters(spec: DatasetSpec, chosen: Sequence[Candidate], tools: Tools, on_p
     if spec.split_by != "near_duplicate":
         return {}
     prompts = Records(2 * SHA256, _one_a_group(chosen, tools.folder), folder=tools.folder)
-    check = NearCheck(_CLUSTER_PROMPTS, tools.read, tools.folder)
-    for done, trace in enumerate(tools.read(record[SHA256:].hex() for record in prompts), 1):
-        check.see(trace, None)
+    check = NearCheck(_CLUSTER_PROMPTS, tools)
+    hashes = (record[SHA256:].hex() for record in prompts)
+    for done, (hash, seen) in enumerate(look_at(tools, hashes, [check.look(None)]), 1):
+        check.take(hash, None, seen[0])
         if done % _TELL == 0:
             on_progress("clustering", done, len(prompts))
     roots = check.roots()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from tunixrt_core.datasets.gates.check import Look
 from tunixrt_core.datasets.gates.rules.answer import SETTINGS, AnswerCheck
 from tunixrt_core.datasets.gates.rules.length import estimated_tokens
 from tunixrt_core.datasets.gates.texts import reasoning, whole_text
@@ -51,22 +53,21 @@ class FactFinder:
         right = spec.selection in ("best", "shortest")
         self._answers = AnswerCheck(settings, beat, folder) if right else None
 
-    def fill(self, candidate: Candidate, trace: Trace) -> Candidate:
-        """With all facts that the trace alone has."""
+    def look(self) -> Look:
+        """What it takes from each trace."""
+        spec = self._spec
+        judged = self._answers.look(None) if self._answers is not None else None
+        return partial(_facts, selection=spec.selection, by=spec.by, tokens=spec.tokens, judged=judged)
+
+    def fill(self, candidate: Candidate, seen: Facts) -> Candidate:
+        """With all facts that the trace alone has, as its look gave them."""
         if self._answers is not None:
-            self._answers.see(trace, None)
-        by = self._spec.by
-        stratum = stratum_of(trace, by) if by and self._spec.selection == "stratified" else ""
-        if stratum:
+            self._answers.take(candidate.hash, None, seen.answer)
+        if seen.stratum:
             self._has_stratum = True
         elif len(self._keys) < _MOST_KEYS:
-            self._keys.update(map(str, trace.meta))
-        return candidate._replace(
-            stratum=stratum,
-            score=score_of(trace, by) if by and self._spec.selection != "stratified" else None,
-            size=len(reasoning(trace).encode()),
-            tokens=self._tokens(trace),
-        )
+            self._keys.update(seen.keys)
+        return candidate._replace(stratum=seen.stratum, score=seen.score, size=seen.size, tokens=seen.tokens)
 
     def completed(self, candidates: Pool) -> Pool:
         """With the scores of the store and `right`, where the selection wants them, then in the order of their hashes.
@@ -99,11 +100,34 @@ class FactFinder:
         if self._answers is not None:
             self._answers.close()
 
-    def _tokens(self, trace: Trace) -> int:
-        if self._spec.selection != "budget":
-            return 0
-        text = whole_text(trace)
-        return len(text.split()) if self._spec.tokens == "words" else estimated_tokens(text)
+
+class Facts(NamedTuple):
+    """What the trace itself says about a candidate; `keys` are those of its metadata where it has no stratum."""
+
+    stratum: str
+    keys: tuple[str, ...]
+    score: float | None
+    size: int
+    tokens: int
+    answer: Any
+
+
+def _facts(trace: Trace, selection: str, by: str | None, tokens: str, judged: Look | None) -> Facts:
+    stratified = selection == "stratified"
+    stratum = stratum_of(trace, by) if by and stratified else ""
+    return Facts(
+        stratum,
+        tuple(map(str, trace.meta)) if stratified and not stratum else (),
+        score_of(trace, by) if by and not stratified else None,
+        len(reasoning(trace).encode()),
+        _tokens(trace, tokens) if selection == "budget" else 0,
+        judged(trace) if judged else None,
+    )
+
+
+def _tokens(trace: Trace, kind: str) -> int:
+    text = whole_text(trace)
+    return len(text.split()) if kind == "words" else estimated_tokens(text)
 
 
 def _beside(candidates: Iterable[Candidate], records: Iterator[bytes]) -> Iterator[tuple[Candidate, bytes | None]]:

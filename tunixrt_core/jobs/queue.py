@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import NotFound, ShuttingDown
@@ -53,7 +54,6 @@ class JobManager:
         self._webhook = webhook
         self._elsewhere = elsewhere
         self._shared = shared
-        self._follower_of: Callable[[JobSpec], Follower] | None = None
         self._runs = runs
         # guards _queue and _running, which pages and API threads read while the workers take jobs
         self._lock = threading.Condition()
@@ -65,7 +65,7 @@ class JobManager:
         self._accelerator = accelerator
         self._running: dict[str, tuple[Job, Holder]] = {}
         self._workers: list[threading.Thread] = []
-        self._heartbeat: Heartbeat | None = None
+        self._heartbeats: list[Heartbeat] = []
         self._closed = False
 
     @made_once
@@ -102,9 +102,8 @@ class JobManager:
     def submit(self, spec: JobSpec, follower: Follower) -> None:
         """Queue a job. The follower gets its news, its error, or that it left the queue before it began."""
         with self._sharing:
-            if self._shared is not None:
-                self._shared.add(spec)
-            self._enqueue(spec, follower)
+            if self._shared is None or self._shared.add(spec):
+                self._enqueue(spec, follower)
 
     def _enqueue(self, spec: JobSpec, follower: Follower) -> None:
         executor = self.executor  # made before the lock, as it imports what does jobs
@@ -124,16 +123,18 @@ class JobManager:
         self._live()
 
     def _live(self) -> None:
-        if self._heartbeat is None:
-            self._heartbeat = Heartbeat(self._beat)
+        if not self._heartbeats:
+            self._heartbeats.append(Heartbeat(self._beat))
+            if self._shared:
+                self._heartbeats.append(Heartbeat(partial(self._exchange, self._shared), self._shared.look_seconds))
 
     def share(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
         """From now on also do jobs of other servers of this home. The ids in the shared queue. Raises StoreError."""
         if self._shared is None:
             return set()
-        self._follower_of = follower_of
+        known = self._shared.begin(follower_of)
         self._live()
-        return self._shared.known()
+        return known
 
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop this run's running job and drop its waiting ones. False if there was none."""
@@ -155,7 +156,7 @@ class JobManager:
         return any(dropped) or bool(running)
 
     def _withdraw(self, job_id: str) -> bool:
-        return bool(self._shared and self._follower_of and self._shared.withdraw(job_id, self._follower_of))
+        return bool(self._shared and self._shared.withdraw(job_id))
 
     def remove(self, job_id: str) -> None:
         """Remove one job from the queue, also of another server. Raises NotFound if none of that id waits."""
@@ -204,8 +205,10 @@ class JobManager:
             job.stop.ask("Stopped because the server ended; resume continues from the checkpoint.")
         for worker in self._workers:
             worker.join(timeout)
-        if self._heartbeat:
-            self._heartbeat.end()
+        for heartbeat in self._heartbeats:
+            heartbeat.end()
+        if self._shared:
+            self._shared.close()
 
     def _beat(self) -> None:
         with self._lock:
@@ -216,16 +219,16 @@ class JobManager:
                     waits = job in self._queue
                 if waits:
                     job.show_waiting()
-        if self._shared:
-            self._exchange(self._shared, waiting)
 
-    def _exchange(self, shared: SharedQueue, waiting: Sequence[Job]) -> None:
+    def _exchange(self, shared: SharedQueue) -> None:
         """Leave other servers what they have taken, and take what they left when this one is free."""
+        with self._lock:
+            waiting = list(self._queue)
         gone = shared.exchange(job.spec for job in waiting)
         with self._lock:
             self._queue = deque(job for job in self._queue if job.spec.id not in gone)
         with self._sharing, suppress(ShuttingDown):  # another server finds it
-            if self._follower_of and self._is_free() and (adopted := shared.adopt(self._follower_of)):
+            if self._is_free() and (adopted := shared.adopt()):
                 self._enqueue(*adopted)
 
     def _is_free(self) -> bool:

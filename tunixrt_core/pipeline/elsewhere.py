@@ -21,12 +21,14 @@ _LOOK_SECONDS = 0.25
 def elsewhere(settings: Settings, address: str) -> Callable[[Executor], Executor]:
     """What makes the executor of this TUNIXRT_EXECUTOR around that of this process. Raises InvalidSettings."""
     from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
+    from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
     from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
 
     cluster = Cluster.parse(address)
     require_token_mode(os.environ)
     require_ray()
-    return lambda here: RayExecutor(settings, cluster, here)
+    bucket = bucket_of(settings, samplers=cluster.samplers)
+    return lambda here: RayExecutor(settings, cluster, here, bucket)
 
 
 class NoRecords:

@@ -239,8 +239,11 @@ def open_home(home: Path | str | None = None) -> Pipeline:
     return open_pipeline(Settings.from_env({**os.environ, **given}))
 
 
-def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
-    """The composition root: home, database, worker. Raises StoreError, OutputError or InvalidSettings as sentences."""
+def open_pipeline(settings: Settings, *, recover: bool = True, serves: bool = False) -> Pipeline:
+    """The composition root: home, database, worker; `serves` shares the jobs of the home with its other servers.
+
+    Raises StoreError, OutputError or InvalidSettings as sentences.
+    """
     store = open_store(settings.database_url)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     accelerator = Accelerator(settings.accelerator_lock)
@@ -250,7 +253,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
         accelerator,
         webhook=settings.webhook,
         elsewhere=_elsewhere(settings, settings.executor) if settings.executor else None,
-        shared=shared_queue(settings, store),
+        shared=shared_queue(settings, store, serves=serves),
     )
     pipeline = Pipeline(settings, store, jobs)
     if recover:
@@ -258,13 +261,20 @@ def open_pipeline(settings: Settings, *, recover: bool = True) -> Pipeline:
     return pipeline
 
 
-def shared_queue(settings: Settings, store: Store) -> SharedQueue | None:
-    """The queue that the servers of this home share; None where there is one server alone. Raises OutputError."""
-    if not settings.shares_queue:
+def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQueue | None:
+    """The queue that the servers of this home share: in PostgreSQL, else in the home. None for who does its own jobs.
+
+    Raises OutputError.
+    """
+    if settings.executor is not None or not (serves or settings.shares_queue):
         return None
+    from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
     from tunixrt_core.jobs.waiting.shared import SharedQueue, home_id
 
-    return SharedQueue(store.jobs, home_id(settings.home))
+    if settings.shares_queue:
+        return SharedQueue(store.jobs, home_id(settings.home))
+    jobs = FileJobs(settings.home / "queue.json")
+    return SharedQueue(jobs, "", WorkerLock(settings.home / "worker.lock", jobs))
 
 
 def _elsewhere(settings: Settings, address: str) -> Callable[[Executor], Executor]:

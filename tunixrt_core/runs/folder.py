@@ -101,7 +101,11 @@ class RunDir(RunPaths, OwnedFolder[RunState]):
 
     def read_state(self) -> RunState:
         """As `state`. Raises NotFound, and BrokenFile if it cannot be read."""
-        if (state := self.written_state()) is None:
+        return self.state_now(self.written_state())
+
+    def state_now(self, state: RunState | None) -> RunState:
+        """What a state that was read from the file says now: its owner may be dead. Raises as `read_state` does."""
+        if state is None:
             raise NotFound("run folder", str(self.path))
         if not is_lost(state):
             return state

@@ -91,16 +91,17 @@ def this_machine() -> str:
 
 
 class Heartbeat:
-    """Calls `beat` every ten seconds in a thread, until the end of the block, or `end`."""
+    """Calls `beat` in a thread, every ten seconds or as often as it says, until the end of the block, or `end`."""
 
-    def __init__(self, beat: Callable[[], None]) -> None:
+    def __init__(self, beat: Callable[[], None], every: Callable[[], float] = lambda: BEAT_SECONDS) -> None:
         self._beat = beat
+        self._every = every
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tunixrt-heartbeat", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
-        while not self._ended.wait(BEAT_SECONDS):
+        while not self._ended.wait(self._every()):
             self._beat()
 
     def end(self) -> None:

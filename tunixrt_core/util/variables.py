@@ -34,6 +34,14 @@ def issuer(environ: Mapping[str, str]) -> str | None:
     return value
 
 
+def bucket(environ: Mapping[str, str]) -> str | None:
+    """The address of a bucket, which the executor uses."""
+    value = environ.get("TUNIXRT_BUCKET") or None
+    if value is not None and not environ.get("TUNIXRT_EXECUTOR"):
+        raise InvalidSettings("TUNIXRT_BUCKET is for workers on other machines. Set TUNIXRT_EXECUTOR too.")
+    return value
+
+
 def rules(value: str | None) -> tuple[str, ...]:
     """Who has a role: addresses, `@domain`, `claim=value` or `*`; all but claims in lower case."""
     rules = listed(value)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import DatasetBody
 from app.api.models.tasks import Build, BuildList
+from app.api.parts import Part
 from app.api.routes.datasets import eval_file
 from app.api.shared import IdempotencyKey, Pipe
 
-router = APIRouter(prefix="/dataset-builds", tags=["Datasets"], route_class=JsonRoute)
+router = Part(prefix="/dataset-builds", tags=["Datasets"], route_class=JsonRoute)
 
 Id = Annotated[str, Path(max_length=40)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
@@ -24,6 +24,7 @@ from app.api.models.datasets import (
     GateOutcome,
     GateOutcomes,
 )
+from app.api.parts import Part
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.datasets.eval_files.prompts import EvalFile
 from tunixrt_core.datasets.versions import DatasetVersion as Frozen
@@ -35,7 +36,7 @@ from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.traces.rows import Split
 
-router = APIRouter(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
+router = Part(prefix="/datasets", tags=["Datasets"], route_class=JsonRoute)
 
 Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,79}$")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]

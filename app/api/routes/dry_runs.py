@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import DryRunBody
 from app.api.models.checks import DryRun
+from app.api.parts import Part
 from app.api.shared import Pipe
 from tunixrt_core.manifest.manifest import RunManifest
 
-router = APIRouter(prefix="/dry-runs", tags=["Runs"], route_class=JsonRoute)
+router = Part(prefix="/dry-runs", tags=["Runs"], route_class=JsonRoute)
 
 DryRunId = Annotated[str, Path(pattern=r"^dry-[0-9a-f]{8}$")]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.api.limits import JsonRoute
 from app.api.models.tasks import FileImport, FileImportList
+from app.api.parts import Part
 from app.api.shared import Pipe
 
-router = APIRouter(prefix="/imports", tags=["Traces"], route_class=JsonRoute)
+router = Part(prefix="/imports", tags=["Traces"], route_class=JsonRoute)
 
 Id = Annotated[str, Path(max_length=40)]
 

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import IO, Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from app.api.downloads import JsonlDownload
 from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
 from app.api.models.imports import Diagnosis, ImportReport, Preview
+from app.api.parts import Part
 from app.api.rejected import kept_rejects, rejected_of
 from app.api.shared import IdempotencyKey, Pipe
 from tunixrt_core.errors import Stopped
@@ -26,7 +27,7 @@ from tunixrt_core.ingest.formats.mapping import ColumnMapping
 from tunixrt_core.ingest.options import Reading
 from tunixrt_core.ingest.reasoning.steps import RuleName
 
-router = APIRouter(prefix="/traces", tags=["Traces"], route_class=FileRoute)
+router = Part(prefix="/traces", tags=["Traces"], route_class=FileRoute)
 
 _IN_MEMORY = 4 << 20
 _NAME = "request body"

@@ -7,17 +7,18 @@ from dataclasses import fields
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.api.limits import JsonRoute
 from app.api.models.places import Place, PlaceList
+from app.api.parts import Part
 from app.api.shared import Pipe
 from tunixrt_core.manifest.manifest import HYPERPARAMETERS
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.settings import Settings
 from tunixrt_core.store.query import TraceQuery
 
-router = APIRouter(prefix="/places", tags=["Server"], route_class=JsonRoute)
+router = Part(prefix="/places", tags=["Server"], route_class=JsonRoute)
 
 NEWEST = 200  # runs, and versions of datasets
 TRACES = 8

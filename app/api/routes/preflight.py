@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from app.api.limits import JsonRoute
 from app.api.models.bodies import PreflightBody
 from app.api.models.checks import Preflight
+from app.api.parts import Part
 from app.api.shared import Pipe
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.preflight.report import to_dict
 
-router = APIRouter(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
+router = Part(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
 
 
 @router.post("")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import MoveBody
 from app.api.models.runs import Holder, Job, Queue
+from app.api.parts import Part
 from app.api.shared import Pipe
 from tunixrt_core.pipeline.pipeline import Pipeline
 
-router = APIRouter(prefix="/queue", tags=["Queue"], route_class=JsonRoute)
+router = Part(prefix="/queue", tags=["Queue"], route_class=JsonRoute)
 
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,109}$")]
 

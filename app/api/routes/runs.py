@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -33,6 +33,7 @@ from app.api.models.runs import (
     RunTable,
     Series,
 )
+from app.api.parts import Part
 from app.api.shared import IdempotencyKey, Pipe
 from app.runs.figures.csv import curves_csv
 from app.runs.figures.series import Along, Wanted, series_of, split_next
@@ -42,11 +43,11 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.metrics import to_dict
-from tunixrt_core.runs.record import Run, RunStatus
+from tunixrt_core.runs.record import Run, RunState, RunStatus
 from tunixrt_core.store.query import MAX_PAGE
 from tunixrt_core.training.base_model import BaseCheck
 
-router = APIRouter(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
+router = Part(prefix="/runs", tags=["Runs"], route_class=JsonRoute)
 
 MAX_RUNS = 50  # of one comparison
 NextPoints = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}:[0-9.:]{1,90}$")]
@@ -170,7 +171,7 @@ def compare(
 @router.get("/{id}")
 def one(id: RunId, pipeline: Pipe) -> RunDetail:
     """A run: its manifest and current state."""
-    return _detail(pipeline, pipeline.runs.get(id))
+    return _told(pipeline, *pipeline.runs.look(id))
 
 
 @router.patch("/{id}")
@@ -269,16 +270,14 @@ def _changes(found: Sequence[Difference]) -> list[Change]:
 
 
 def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
-    parent = pipeline.runs.parent(run.id)
+    return _told(pipeline, run, None if run.status is RunStatus.BROKEN else pipeline.runs.state_of(run))
+
+
+def _told(pipeline: Pipeline, run: Run, state: RunState | None) -> RunDetail:
+    parent = pipeline.runs.parent_of(run)
     return RunDetail(
         **run.to_dict(),
         manifest=dict(run.manifest),
-        state=_state(pipeline, run),
+        state=state.to_dict() if state else None,
         parent=ParentRun(**parent.to_dict()) if parent else None,
     )
-
-
-def _state(pipeline: Pipeline, run: Run) -> dict[str, Any] | None:
-    if run.status is RunStatus.BROKEN:
-        return None
-    return pipeline.runs.state_of(run).to_dict()

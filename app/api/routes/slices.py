@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.api.limits import JsonRoute
 from app.api.models.bodies import SliceReportBody
 from app.api.models.slices import SliceReportList, SliceReportTask
+from app.api.parts import Part
 from app.api.shared import Pipe
 from tunixrt_core.manifest.manifest import RunManifest
 
-router = APIRouter(prefix="/slice-reports", tags=["Runs"], route_class=JsonRoute)
+router = Part(prefix="/slice-reports", tags=["Runs"], route_class=JsonRoute)
 
 Id = Annotated[str, Path(max_length=40)]
 

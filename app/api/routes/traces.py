@@ -11,6 +11,7 @@ from app.api.models.bodies import TraceBody
 from app.api.models.datasets import HeldRows
 from app.api.models.imports import AddedTrace
 from app.api.models.traces import DeleteBody, Deleted, StoredTrace, TraceCount, TracePage, filters
+from app.api.parts import Part
 from app.api.routes import curation, reading
 from app.api.routes.curation import Ref
 from app.api.shared import Pipe
@@ -18,8 +19,8 @@ from tunixrt_core.store.query import MAX_PAGE, TraceQuery
 from tunixrt_core.traces.trace import Trace
 
 router = APIRouter()
-adding = APIRouter(prefix="/traces", tags=["Traces"], route_class=TraceRoute)
-rest = APIRouter(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
+adding = Part(prefix="/traces", tags=["Traces"], route_class=TraceRoute)
+rest = Part(prefix="/traces", tags=["Traces"], route_class=JsonRoute)
 
 Filters = Annotated[TraceQuery, Depends(filters)]
 

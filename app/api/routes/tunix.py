@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
 from app.api.answers import TunixStatus
@@ -14,6 +14,7 @@ from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
 from app.api.models.bodies import ExportBody, ManifestBody
 from app.api.models.checks import MadeManifest
+from app.api.parts import Part
 from app.api.shared import Pipe
 from app.state import get_pipeline
 from tunixrt_core.errors import NotFound, TunixMissing
@@ -37,7 +38,7 @@ class TunixRoute(JsonRoute):
         return checked
 
 
-router = APIRouter(prefix="/tunix", tags=["Tunix"], route_class=TunixRoute)
+router = Part(prefix="/tunix", tags=["Tunix"], route_class=TunixRoute)
 
 
 @router.get("/status")

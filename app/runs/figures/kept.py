@@ -38,7 +38,8 @@ def curves_of(run: Run, state: RunState) -> Curves:
     """The metrics of a run, read on from where any session last stopped."""
     key = (run.directory, generation_of(state))
     with _lock:
-        curves = _curves.setdefault(key, Curves())
+        if (curves := _curves.get(key)) is None:
+            curves = _curves[key] = Curves()
         _curves.move_to_end(key)
         while len(_curves) > _KEPT:
             _curves.popitem(last=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from app.ui.charts.curves import Curves
 from app.ui.words import MISSING, decimals, percent, rate, size, whole
@@ -25,8 +26,22 @@ class Tile:
         return f"{self.change:+.3f}".replace("-", "−") if moved else ""
 
 
+_kept: WeakKeyDictionary[Curves, tuple[int, list[Tile]]] = WeakKeyDictionary()
+
+
 def tiles_of(curves: Curves) -> list[Tile]:
-    """The newest numbers, the losses with their change, each with an explanation."""
+    """The newest numbers, the losses with their change, each with an explanation.
+
+    They are made once for all sessions, until there are new records.
+    """
+    cursor = curves.cursor  # before: of records that arrive meanwhile it is an old one
+    kept = _kept.get(curves)
+    if kept is None or kept[0] != cursor:
+        kept = _kept[curves] = cursor, _tiles(curves)
+    return kept[1]
+
+
+def _tiles(curves: Curves) -> list[Tile]:
     last, best = curves.train.last, curves.best()
     speed, seconds, mfu = last("tokens_per_second"), last("step_seconds"), last("mfu")
     memory, peak, perplexity = last("memory_bytes"), last("peak_memory_bytes"), curves.evals.last("perplexity")

@@ -115,3 +115,16 @@ def test_a_server_writes_one_without_its_token(server: Server) -> None:
     assert "Tunix RT" in text
     assert server.token
     assert server.token not in text
+
+
+@pytest.mark.usefixtures("handler")
+def test_a_second_server_of_the_home_writes_a_log_of_its_own(settings: Settings) -> None:
+    second = log_to_file(settings, {})
+    try:
+        log_file.note(second, "from the second one")
+    finally:
+        logging.getLogger().removeHandler(second)
+        second.close()
+    assert "from the second one" not in settings.server_log.read_text(encoding="utf-8")
+    own = settings.server_log.with_name("server-8501.log")
+    assert "from the second one" in own.read_text(encoding="utf-8")

@@ -46,10 +46,12 @@ def run_gate(
 
     choice = chosen_gates(normal_gates({name: {"action": "warn", **settings}}))[0]
     check = choice.gate.start(choice.settings, Tools(read, eval_set))
-    sides: list[tuple[Trace, Split]] = [(one, "eval") for one in eval_rows]
+    sides: tuple[tuple[Split, Sequence[Trace]], ...] = (("eval", eval_rows), ("train", rows))
     try:
-        for one, side in (*sides, *((row, "train") for row in rows)):
-            check.see(one, side)
+        for side, some in sides:
+            look = check.look(side)
+            for one in some:
+                check.take(one.content_hash, side, look(one))
         return check.finish(set(gone))
     finally:
         check.close()

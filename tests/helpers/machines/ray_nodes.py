@@ -89,7 +89,7 @@ class RayNodes:
 
     def processes(self, title: str) -> list[int]:
         """Those whose title begins so, as Ray names its workers."""
-        return [pid for pid in self.pids() if _title(pid).startswith(title)]
+        return [pid for pid in self.pids() if title_of(pid).startswith(title)]
 
     def kill_head(self) -> None:
         """Kill the process of the head that knows of all nodes and actors."""
@@ -126,7 +126,8 @@ def listening(pid: int) -> set[str]:
     return found
 
 
-def _title(pid: int) -> str:
+def title_of(pid: int) -> str:
+    """The command line of a process; empty of one that has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

@@ -50,7 +50,8 @@ def cluster() -> Iterator[Cluster]:
 def test_an_address_says_what_a_job_takes_and_how_many_are_done_at_once() -> None:
     plain = Cluster.parse("ray://10.0.0.2:6379")
     assert (plain.host, plain.port, plain.cpus, plain.gpus, plain.tpus) == ("10.0.0.2", 6379, 1, 0, 0)
-    assert (plain.jobs, plain.dashboard, plain.is_loopback) == (1, 8265, False)
+    assert (plain.jobs, plain.builders, plain.dashboard, plain.is_loopback) == (1, 4, 8265, False)
+    assert Cluster.parse("ray://head:1?builders=0").builders == 0
     large = Cluster.parse("ray://head:1?cpus=8&gpus=0.5&tpus=4&jobs=3&dashboard=80")
     assert (large.cpus, large.gpus, large.tpus, large.jobs, large.dashboard) == (8, 0.5, 4, 3, 80)
 
@@ -131,6 +132,12 @@ def test_a_cluster_without_tokens_is_refused_when_the_home_is_opened(
     require_token_mode({"RAY_AUTH_MODE": "token"})
 
 
+def test_a_bucket_without_a_cluster_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNIXRT_BUCKET", "s3://bucket/path")
+    with pytest.raises(InvalidSettings, match="Set TUNIXRT_EXECUTOR too"):
+        open_home(tmp_path)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
 def test_without_ray_the_home_is_not_opened_and_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -145,7 +152,7 @@ def test_an_agent_that_cannot_connect_fails_the_run_and_names_its_log(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray is not installed, which ends the agent, or nothing listens at that port, which only a limit does."""
-    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._CONNECT_SECONDS", 8.0)
+    monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.agent_process._CONNECT_SECONDS", 8.0)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "right")
     monkeypatch.setattr("tunixrt_core.jobs.ray_cluster.executor._ENDS", 1)
     settings = empty_home(tmp_path / "home", TUNIXRT_ALLOW=str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,22 @@ def test_reading_a_run_that_has_not_changed_writes_nothing(
     registry.run("r-0001")
     registry.run("r-0001")
     assert written == ["r-0001"], "trained for longer by the command: taken over once"
+
+
+def test_a_run_and_its_state_are_read_together_and_a_change_is_seen_at_once(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_folder(tmp_path, "r-0001", RunState(RunStatus.STOPPED, train_step=3))
+    registry.recover()
+    monkeypatch.setattr("time.time", lambda clock=time.time: clock() + 3)  # the file did not change for a while
+    for _ in range(2):
+        run, state = registry.look("r-0001")
+        assert state is not None
+        assert (run.status, state.train_step) == ("stopped", 3)
+    folder.write_state(RunState(RunStatus.SUCCEEDED, train_step=5))
+    run, state = registry.look("r-0001")
+    assert state is not None
+    assert (run.status, state.train_step) == ("succeeded", 5)
+    folder.state_file.write_text("no JSON")
+    run, state = registry.look("r-0001")
+    assert (run.status, state) == ("broken", None)

@@ -36,7 +36,9 @@ def server_of(home: Path, url: str, backend: FakeBackend) -> Pipeline:
     owners.BEAT_SECONDS = 0.2
     settings = Settings.from_env({"TUNIXRT_HOME": str(home), "TUNIXRT_DATABASE_URL": url})
     store = open_store(settings.database_url)
-    pipeline = Pipeline(settings, store, JobManager(store.runs, backend, shared=shared_queue(settings, store)))
+    pipeline = Pipeline(
+        settings, store, JobManager(store.runs, backend, shared=shared_queue(settings, store, serves=True))
+    )
     pipeline.queue_again()
     return pipeline
 

@@ -53,7 +53,6 @@ def export(
 def pretend_to_train(manifest: RunManifest, models_dir: Path) -> Any:
     """A checkpoint in which every trained weight has moved at random. Returns the model, as it is held."""
     import jax
-    import jax.numpy as jnp
     from flax import nnx
     from tunix.sft.checkpoint_manager import CheckpointManager
 
@@ -62,8 +61,9 @@ def pretend_to_train(manifest: RunManifest, models_dir: Path) -> Any:
     rng = np.random.RandomState(1)
     kind = nnx.LoRAParam if lora else nnx.Param
 
-    def move(value: Any) -> Any:
-        return value + jnp.asarray(rng.standard_normal(value.shape) * 0.05, value.dtype)
+    def move(value: Any) -> Any:  # by NumPy: JAX compiles each operation for each shape
+        moved = np.asarray(value) + (rng.standard_normal(value.shape) * 0.05).astype(value.dtype)
+        return jax.device_put(moved, value.sharding)
 
     nnx.update(model, jax.tree.map(move, nnx.state(model, kind)))
     manager = CheckpointManager(str(Path(manifest.output_dir).absolute() / "checkpoints"))

@@ -24,7 +24,8 @@ from tunixrt_core.tunix_backend.model.models import local_model
 pytestmark = pytest.mark.tunix
 
 METHODS = [(method, dtype) for method in ("full", "lora", "qlora") for dtype in ("float32", "bfloat16")]
-KEPT = {("full", "float32"), ("full", "bfloat16"), ("qlora", "float32")}
+WHOLE = ("full", "bfloat16")  # held in float32, computed in bfloat16
+KEPT = {WHOLE, ("qlora", "float32")}
 
 Counted = dict[tuple[str, str, str], tuple[RunManifest, MemoryReport]]  # by method, type and remat
 
@@ -39,7 +40,7 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("memory")
     asked = [case for case in METHODS if case in KEPT or request.config.getoption("--all")]
     manifests = {(*case, "none"): make(folder / "-".join(case), *case) for case in asked}
-    manifests["full", "float32", "block"] = make(folder / "remat", "full", "float32", "block")
+    manifests[*WHOLE, "block"] = make(folder / "remat", *WHOLE, "block")
     target, log = folder / "reports.json", folder / "log"
     process = forked.start(write_reports, list(manifests.values()), models_dir, target, log=log, **environment(1))
     assert forked.end(process, within=250) == 0, log.read_text()[-2000:]
@@ -67,8 +68,8 @@ def test_weights_and_optimizer_are_those_of_the_loaded_model(
 
 
 def test_computing_layers_again_takes_less_although_it_is_compiled_for_a_cpu(counted: Counted) -> None:
-    _, plain = counted["full", "float32", "none"]
-    _, again = counted["full", "float32", "block"]
+    _, plain = counted[*WHOLE, "none"]
+    _, again = counted[*WHOLE, "block"]
     assert again.activations < plain.activations
     assert again.weights == plain.weights
 
@@ -77,8 +78,8 @@ def test_four_devices_hold_less_each_and_no_device_of_this_process_is_touched(
     counted: Counted, tmp_path: Path, models_dir: Path
 ) -> None:
     before = dict(os.environ)
-    _, one = counted["full", "float32", "none"]
-    four = measure(make(tmp_path, "full", "float32"), models_dir, devices=4)
+    _, one = counted[*WHOLE, "none"]
+    four = measure(make(tmp_path, *WHOLE), models_dir, devices=4)
     assert four.devices == 4
     assert four.weights < one.weights / 3
     assert four.total < one.total

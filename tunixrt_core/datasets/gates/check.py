@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +18,8 @@ from tunixrt_core.traces.trace import Trace
 Settings = Mapping[str, Any]
 Read = Callable[[Iterable[str]], Iterator[Trace]]
 CountTokens = Callable[[str], int]
+# what one check takes from a trace: of this trace alone, and such that pickle can pass the function to another machine
+Look = Callable[[Trace], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,18 @@ class Found:
 
 
 class Check(Protocol):
-    """One gate at work on the rows of one version. Sees every row once, rows of the eval split first."""
+    """One gate at work on the rows of one version. Takes every row once, rows of the eval split first.
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        """`split` is None before rows have a side."""
+    What asks for the text of a row is a look, which may be done elsewhere; the rest is done here, in order.
+    """
+
+    def look(self, split: Split | None) -> Look:
+        """What it takes from each row of a side; asked for before the first of them. `split` is None before rows have
+        a side.
+        """
+
+    def take(self, hash: str, split: Split | None, seen: Any) -> None:
+        """What the look at one row gave."""
 
     def finish(self, gone: Container[str]) -> Found:
         """`gone` are rows that gates before this one have excluded; they count for nothing any more."""
@@ -59,18 +70,38 @@ class EvalSet:
     prompts: Callable[[], Iterator[Asking | None]]
 
 
+class MapBlocks(Protocol):
+    """Does the same work on many blocks, wherever that is."""
+
+    def __call__(self, work: Callable[[bytes], bytes], blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The results in the order of the blocks. `work` is pickled; a few blocks at a time are taken ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Looks done elsewhere: `bodies` gives the canonical JSON of traces, as `Tools.read` gives the traces.
+
+    `block` is how many bytes of traces travel together.
+    """
+
+    map_blocks: MapBlocks
+    bodies: Callable[[Iterable[str]], Iterator[bytes]]
+    block: int
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What checks may ask for. `read` gives the traces of hashes in order, leaving out those that are gone.
 
     `beat` is called while a check waits; it raises where the work must end. `folder` takes what is too much for the
-    memory, in files without a name.
+    memory, in files without a name. `spread` has the looks done elsewhere.
     """
 
     read: Read
     eval_set: EvalSet | None = None
     beat: Callable[[], None] = lambda: None
     folder: Path | None = None
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +147,10 @@ class Gate:
     splits: bool = False
 
 
-Judge = Callable[[Trace, Settings], Finding | None]
+class Judge(Protocol):
+    """A rule about one row."""
+
+    def __call__(self, trace: Trace, settings: Settings) -> Finding | None: ...
 
 
 class RowCheck:
@@ -127,9 +161,12 @@ class RowCheck:
         self._settings = settings
         self._findings = Findings(folder=folder)
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        if (finding := self._judge(trace, self._settings)) is not None:
-            self._findings.append(finding)
+    def look(self, split: Split | None) -> Look:
+        return partial(self._judge, settings=self._settings)
+
+    def take(self, hash: str, split: Split | None, seen: Finding | None) -> None:
+        if seen is not None:
+            self._findings.append(seen)
 
     def finish(self, gone: Container[str]) -> Found:
         kept = self._findings.without(gone)

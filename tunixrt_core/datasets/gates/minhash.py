@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from tunixrt_core.datasets.gates.texts import shingles
 from tunixrt_core.util.files.records import HELD, Records
@@ -22,6 +20,7 @@ PERMUTATIONS, BANDS = 128, 16
 _WIDTH = PERMUTATIONS // BANDS
 _VALUE, _NUMBER = 8, 4  # bytes
 _AT_ONCE = 1 << 18  # texts of a band that are compared at once
+_NEW = 1 << 10  # texts whose bands are taken apart at once
 _SEED = 1
 
 
@@ -30,27 +29,42 @@ def jaccard(a: set[str], b: set[str]) -> float:
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
+def bands_of(text: str, size: int) -> bytes:
+    """The bands of a text, 8 bytes each, of its n-grams of `size` words."""
+    # compiled; only who looks for duplicates needs it
+    from rensa import RMinHash  # type: ignore[import-untyped]
+
+    sketch = RMinHash(num_perm=PERMUTATIONS, seed=_SEED)
+    sketch.update(list(shingles(text, size)))
+    digest = array("I", sketch.digest()).tobytes()
+    parts = (digest[start : start + 4 * _WIDTH] for start in range(0, len(digest), 4 * _WIDTH))
+    return b"".join(hashlib.blake2b(part, digest_size=_VALUE).digest() for part in parts)
+
+
 class Sketches:
     """The bands of many texts, 128 bytes each, on the disk where they are many. A text is known by its number, in the
     order of addition.
     """
 
-    def __init__(self, size: int, folder: Path | None = None) -> None:
-        # compiled; only who looks for duplicates needs it
-        from rensa import RMinHash  # type: ignore[import-untyped]
-
-        self._new: Callable[[], Any] = partial(RMinHash, num_perm=PERMUTATIONS, seed=_SEED)
-        self._size = size
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._bands = [Records(_VALUE, folder=folder, held=HELD // BANDS) for _ in range(BANDS)]
+        self._new = bytearray()  # of the last texts, one after the other
 
-    def add(self, text: str) -> None:
-        sketch = self._new()
-        sketch.update(list(shingles(text, self._size)))
-        digest = array("I", sketch.digest()).tobytes()
-        step = 4 * _WIDTH
-        for band, start in zip(self._bands, range(0, len(digest), step), strict=True):
-            band.append(hashlib.blake2b(digest[start : start + step], digest_size=_VALUE).digest())
+    def add(self, bands: bytes) -> None:
+        """The bands of one text, as of `bands_of`."""
+        self._new += bands
+        if len(self._new) >= _NEW * BANDS * _VALUE:
+            self._part()
+
+    def _part(self) -> None:
+        """Give each band what it has of the last texts."""
+        import numpy as np
+
+        columns = np.frombuffer(bytes(self._new), dtype=np.uint64).reshape(-1, BANDS)
+        for number, band in enumerate(self._bands):
+            band.append(columns[:, number].tobytes())
+        self._new.clear()
 
     def candidates(self, rank: array[int]) -> Iterator[tuple[int, int]]:
         """Pairs worth a look, each once and in order. `rank` is the place of each text, -1 where it is left out.
@@ -58,6 +72,7 @@ class Sketches:
         In a band each text is paired with the first one that has the same value and with the one before it, so that
         a thousand alike cost two thousand pairs and not half a million.
         """
+        self._part()
         pairs = Records(2 * _NUMBER, folder=self._folder)
         for band in self._bands:
             for some in _paired(band, rank):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,68 +20,76 @@ _MOST_BITS = 30  # the filter's address is at most 30 bits long: 128 MiB
 _MIX = 0x9E3779B97F4A7C15
 
 
+@dataclass(frozen=True, slots=True)
+class GramFilter:
+    """Which n-grams no text has, in at most 128 MB (Bloom 1970, two addresses of `64 - shift` bits)."""
+
+    bits: NDArray[Any]
+    shift: int
+
+    def places(self, grams: Sequence[int]) -> list[int]:
+        """Where an n-gram is one that a text may have: all those that a text has, and some more."""
+        import numpy as np
+
+        asked = np.array(grams, dtype=np.uint64)
+        first, second = (self.bits[address >> 3] >> (address & 7) for address in self.addresses(asked))
+        found: list[int] = np.flatnonzero(first & second & 1).tolist()
+        return found
+
+    def addresses(self, grams: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        for mixed in (grams, (grams * _MIX) ^ (grams >> 32)):
+            yield mixed >> self.shift
+
+
 class GramOwners:
     """First all n-grams are added, then they are looked up: 12 bytes each, on the disk where they are many.
 
-    A filter in memory (Bloom 1970, two addresses) answers for nearly all that no text has; the others are looked up in
-    the sorted records, by an index of every 512th.
+    A filter in memory answers for nearly all that no text has; the others are looked up in the sorted records, by an
+    index of every 512th.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._given = Records(_GRAM + _OWNER, folder=folder)
         self._sorted: Records | None = None
-        self._filter: NDArray[Any]
         self._index: NDArray[Any]
-        self._shift = 0
 
     def add(self, gram: int, owner: int) -> None:
-        """`gram` is a number of 64 bits. Raises RuntimeError once one was looked up."""
+        """`gram` is a number of 64 bits. Raises RuntimeError after `filter`."""
         if self._sorted is not None:
-            raise RuntimeError("An n-gram was looked up already.")
+            raise RuntimeError("The filter is made already.")
         self._given.append(gram.to_bytes(_GRAM, "big") + owner.to_bytes(_OWNER, "big"))
 
-    def owners(self, grams: Sequence[int]) -> dict[int, int]:
-        """The lowest owner of each n-gram that has one, by its place."""
+    def filter(self) -> GramFilter:
+        """What answers for most n-grams. After it, none can be added."""
         import numpy as np
 
-        if self._sorted is None:
-            self._sorted = self._look_ready()
-        places = np.flatnonzero(self._maybe(np.array(grams, dtype=np.uint64))).tolist()
-        found = ((place, self._owner(grams[place])) for place in places)
-        return {place: owner for place, owner in found if owner >= 0}
-
-    def _look_ready(self) -> Records:
-        import numpy as np
-
-        ordered = Records(_GRAM + _OWNER, self._firsts(), folder=self._given.folder)
+        ordered = self._sorted = Records(_GRAM + _OWNER, self._firsts(), folder=self._given.folder)
         self._given = Records(_GRAM + _OWNER)
         bits = min(max((len(ordered) * _BITS_EACH).bit_length(), 10), _MOST_BITS)
-        self._shift = 64 - bits
-        self._filter = np.zeros(1 << (bits - 3), dtype=np.uint8)
+        made = GramFilter(np.zeros(1 << (bits - 3), dtype=np.uint8), 64 - bits)
         index = []
         for start in range(0, len(ordered), _EVERY):
             grams, _ = _columns(ordered.read(start, _EVERY))
             index.append(grams[0])
-            for address in self._addresses(grams):
-                np.bitwise_or.at(self._filter, address >> 3, (1 << (address & 7)).astype(np.uint8))
+            for address in made.addresses(grams):
+                np.bitwise_or.at(made.bits, address >> 3, (1 << (address & 7)).astype(np.uint8))
         self._index = np.array(index, dtype=np.uint64)
-        return ordered
+        return made
+
+    def owners(self, grams: Mapping[int, int]) -> dict[int, int]:
+        """The lowest owner of each n-gram that has one, by its place. Raises RuntimeError before `filter`."""
+        found = ((place, self._owner(gram)) for place, gram in grams.items())
+        return {place: owner for place, owner in found if owner >= 0}
 
     def _firsts(self) -> Iterator[bytes]:
         """Each n-gram once, with its lowest owner."""
         return (next(same) for _, same in groupby(self._given.sorted(), key=lambda record: record[:_GRAM]))
 
-    def _addresses(self, grams: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        for mixed in (grams, (grams * _MIX) ^ (grams >> 32)):
-            yield mixed >> self._shift
-
-    def _maybe(self, grams: NDArray[Any]) -> NDArray[Any]:
-        first, second = (self._filter[address >> 3] >> (address & 7) for address in self._addresses(grams))
-        return first & second & 1
-
     def _owner(self, gram: int) -> int:
-        assert self._sorted is not None
         import numpy as np
+
+        if self._sorted is None:
+            raise RuntimeError("The filter is not made yet.")
 
         block = int(np.searchsorted(self._index, np.uint64(gram), side="right")) - 1
         if block < 0:

@@ -1,1 +1,1 @@
-"""Jobs in workers of a Ray cluster: executor, agent and worker."""
+"""Jobs in workers of a Ray cluster: executor, agent, worker, and `bucket/`."""

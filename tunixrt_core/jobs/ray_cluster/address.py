@@ -23,7 +23,7 @@ _ACCELERATORS = {  # Ray's names of the chips: ray.util.accelerators
     "v6e": "TPU-V6E",
     "7x": "TPU-V7X",
 }
-_NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0, "dashboard": 8265.0}
+_NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0, "builders": 4.0, "dashboard": 8265.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Cluster:
     `samplers` are the workers of one evaluation, each of which takes as much as a job, as do the processes that do one
     training together. `slice` is a TPU slice, such as `v6e-16`, of which a job takes a host and a training of several
     processes all; with `train` "jax" Ray Train's JaxTrainer starts the processes, as it does in such a slice.
+    `builders` are the CPUs that check the traces of one dataset build; with 0 it stays in its own process.
     `dashboard` is the port of Ray's own dashboard, which is asked whether the token is right.
     """
 
@@ -43,6 +44,7 @@ class Cluster:
     tpus: float
     jobs: int
     samplers: int
+    builders: int
     dashboard: int
     slice: Slice | None = None
     train: str = "actors"
@@ -62,7 +64,7 @@ class Cluster:
         if found.scheme != "ray" or not found.hostname or port is None or given or min(numbers.values()) < 0:
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: {address!r} is not the address of a Ray cluster. {_EXAMPLE}")
         jobs, samplers = (max(1, int(numbers.pop(name))) for name in ("jobs", "samplers"))
-        dashboard = int(numbers.pop("dashboard"))
+        builders, dashboard = (int(numbers.pop(name)) for name in ("builders", "dashboard"))
         if train not in ("actors", "jax") or (train == "jax" and numbers["gpus"]):
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: train={train} is not actors, or jax without gpus. {_EXAMPLE}")
         return cls(
@@ -71,6 +73,7 @@ class Cluster:
             **numbers,
             jobs=jobs,
             samplers=samplers,
+            builders=builders,
             dashboard=dashboard,
             slice=slice_,
             train=train,

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from tunixrt_core.jobs.ray_cluster.machines import as_options
+from tunixrt_core.jobs.ray_cluster.several.machines import as_options
 from tunixrt_core.jobs.ray_cluster.worker import Worker
 from tunixrt_core.jobs.spec import JobSpec
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import JobFailed, NotFound, Stopped, Superseded
+from tunixrt_core.errors import InvalidInput, JobFailed, NotFound, Stopped, Superseded
 from tunixrt_core.evaluation.folder import EvalDir, EvalState
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry
+from tunixrt_core.jobs.ray_cluster.agent_process import AgentProcess
 from tunixrt_core.jobs.spec import Executor, JobSpec, Tell, WorkerLost
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunState, RunStatus
@@ -26,11 +24,13 @@ from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.hashing import content_hash
 from tunixrt_core.util.owners import Heartbeat
 
+if TYPE_CHECKING:
+    from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
+
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
 _AGAIN_SECONDS = 3.0  # between two starts of an agent that ended
-_CONNECT_SECONDS = 60.0  # that an agent has to connect; Ray's own limit is minutes
 _ENDS = 3  # agents that may end before a worker has begun
 _AWAY = ("train", "evaluate", "export")
 
@@ -41,14 +41,16 @@ class RayExecutor(Executor):
     The spec of a job is kept in `jobs/` of the home while it has a worker, so that the next server follows it.
     """
 
-    def __init__(self, settings: Settings, cluster: Cluster, here: Executor) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, here: Executor, bucket: Bucket | None = None) -> None:
+        """`bucket`: what workers without the folder of the home use in its place."""
         self._settings = settings
+        self._bucket = bucket
         self._cluster = cluster
         self._here = here
         self._namespace = f"tunixrt-{content_hash(str(settings.home))[:8]}"
         self._folder = settings.home / "jobs"
         self._lock = threading.Lock()
-        self._agent: _AgentProcess | None = None
+        self._agent: AgentProcess | None = None
         self.closing = threading.Event()  # the server ends: workers are left alone
         self.at_once = cluster.jobs
         self.several = cluster.slice is None
@@ -61,7 +63,13 @@ class RayExecutor(Executor):
         return away if spec.kind in _AWAY else self._here.owner(spec)
 
     def processes(self, asked: int | None) -> int:
-        return self._cluster.processes(asked)
+        count = self._cluster.processes(asked)
+        if count > 1 and self._bucket is not None:
+            raise InvalidInput(
+                f"processes: {count}, which share one folder, and workers with TUNIXRT_BUCKET have none. Train in one "
+                "process, or share the folder of the home."
+            )
+        return count
 
     def left(self) -> list[JobSpec]:
         """The jobs whose workers the last server of this home followed."""
@@ -93,17 +101,31 @@ class RayExecutor(Executor):
             make_private(self._folder)
             write_atomic(file, text)
         try:
-            _Following(self, spec, stop, tell).to_the_end(is_new=is_new)
+            self._follow(spec, stop, tell, is_new=is_new)
         finally:
             if not self.closing.is_set():
                 file.unlink(missing_ok=True)
                 shutil.rmtree(self._folder / spec.id, ignore_errors=True)  # of Ray Train
 
-    def agent(self) -> _AgentProcess:
+    def _follow(self, spec: JobSpec, stop: StopRequest, tell: Tell, *, is_new: bool) -> None:
+        if self._bucket is None:
+            _Following(self, spec, stop, tell).to_the_end(is_new=is_new)
+            return
+        from tunixrt_core.jobs.ray_cluster.bucket.mirror import Mirror
+
+        mirror = Mirror(self._bucket, spec, tell, stop=stop, closing=self.closing)
+        following = _Following(self, spec, stop, mirror.tell, catch_up=mirror.catch_up)
+        if is_new:
+            with Heartbeat(following.beat):
+                mirror.send(self._settings.models_dir)
+        with mirror:
+            following.to_the_end(is_new=is_new)
+
+    def agent(self) -> AgentProcess:
         """The process that holds the driver, started if there is none."""
         with self._lock:
             if self._agent is None or not self._agent.alive:
-                self._agent = _AgentProcess(self._hello(), self._settings.home / "logs" / "ray-agent.log")
+                self._agent = AgentProcess(self._hello(), self._settings.home / "logs" / "ray-agent.log")
             return self._agent
 
     def _hello(self) -> dict[str, Any]:
@@ -112,6 +134,8 @@ class RayExecutor(Executor):
             "models_dir": str(settings.models_dir),
             "compiled_dir": str(settings.compiled_dir),
             "webhook": settings.webhook,
+            "bucket": self._bucket.address if self._bucket else None,
+            "home": self._bucket.home if self._bucket else None,
         }
         return {**self._cluster.to_dict(str(self._folder)), "namespace": self._namespace, "place": place}
 
@@ -119,8 +143,17 @@ class RayExecutor(Executor):
 class _Following:
     """One job, from the start of its worker to its end, over agents that come and go."""
 
-    def __init__(self, executor: RayExecutor, spec: JobSpec, stop: StopRequest, tell: Tell) -> None:
+    def __init__(
+        self,
+        executor: RayExecutor,
+        spec: JobSpec,
+        stop: StopRequest,
+        tell: Tell,
+        catch_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`catch_up`: brings what the worker wrote into the home; nothing where they share the folder."""
         self._executor, self._spec, self._stop, self._tell = executor, spec, stop, tell
+        self._catch_up = catch_up
         self._seen = 0
         self._ends = 0  # of agents
         self._asked_to_stop = False
@@ -130,7 +163,7 @@ class _Following:
         """Returns also where the server ends first."""
         agent = self._executor.agent()
         lines = agent.start(self._spec, seen=0, is_new=is_new)
-        with Heartbeat(self._beat):
+        with Heartbeat(self.beat):
             while not self._executor.closing.is_set():
                 if self._stop.is_set():
                     self._pass_on_stop(agent)
@@ -191,6 +224,7 @@ class _Following:
 
     def _is_over(self) -> bool:
         """Whether the folder shows that the job ended by itself. Raises Superseded where it was started again."""
+        self._catch_up()
         state = self._state()
         if state is not None and state.attempt > self._spec.attempt:
             raise Superseded(self._spec.id, self._spec.attempt, state.attempt)
@@ -209,7 +243,7 @@ class _Following:
         except NotFound:
             return None
 
-    def _pass_on_stop(self, agent: _AgentProcess) -> None:
+    def _pass_on_stop(self, agent: AgentProcess) -> None:
         """By the stop file, which a worker that has begun notices. An export cannot be stopped. Raises Stopped."""
         if self._asked_to_stop or self._spec.kind == "export":
             return
@@ -219,7 +253,7 @@ class _Following:
         (Path(self._spec.body["folder"]) / "stop").touch()
         self._asked_to_stop = True
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
         """Nothing once the worker has begun, which shows its own life."""
         folder = Path(self._spec.body["folder"])
         with self._writing:
@@ -227,72 +261,3 @@ class _Following:
                 RunDir(folder).beat()
             elif self._spec.kind == "evaluate":
                 EvalDir(folder).beat()
-
-
-class _AgentProcess:
-    """The agent, and the lines that it sends, per job. A line of None says that it has ended."""
-
-    def __init__(self, hello: Mapping[str, Any], log_file: Path) -> None:
-        make_private(log_file.parent)
-        command = [sys.executable, "-m", "tunixrt_core.jobs.ray_cluster.agent"]
-        with log_file.open("ab") as errors:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, bufsize=1
-            )
-        self._lock = threading.Lock()
-        self._lines: dict[str, queue.SimpleQueue[dict[str, Any] | None]] = {}
-        self._ended = False
-        self._connecting = threading.Timer(_CONNECT_SECONDS, self._process.kill)
-        self._connecting.daemon = True
-        self._connecting.start()
-        self._send(hello)
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        return not self._ended and self._process.poll() is None
-
-    def start(self, spec: JobSpec, *, seen: int, is_new: bool) -> queue.SimpleQueue[dict[str, Any] | None]:
-        """The lines about a job from now on."""
-        lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        with self._lock:
-            self._lines[spec.id] = lines
-            if self._ended:
-                lines.put(None)
-        self._send({"start": spec.to_json().decode(), "seen": seen, "new": is_new})
-        return lines
-
-    def drop(self, spec: JobSpec) -> None:
-        """End the worker of a job that is not to begin."""
-        self._send({"drop": spec.id})
-
-    def end(self) -> None:
-        """End it, for the end of this process."""
-        self._process.kill()
-        self._process.wait()
-
-    def _send(self, line: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        with self._lock:
-            try:
-                self._process.stdin.write(json.dumps(line) + "\n")
-                self._process.stdin.flush()
-            except OSError:
-                pass  # it has ended, which its reader tells
-
-    def _read(self, stdout: IO[str]) -> None:
-        for text in stdout:
-            line = json.loads(text)
-            if "connected" in line:
-                self._connecting.cancel()
-                continue
-            with self._lock:
-                is_last = "ended" in line or "lost" in line
-                found = self._lines.pop(line["id"], None) if is_last else self._lines.get(line["id"])
-            if found is not None:
-                found.put(line)
-        self._connecting.cancel()
-        with self._lock:
-            self._ended = True
-            for lines in self._lines.values():
-                lines.put(None)

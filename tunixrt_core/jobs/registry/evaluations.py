@@ -40,9 +40,10 @@ class EvaluationRegistry:
 
     def list(self, run_id: str | None = None) -> list[EvalRecord]:
         """Evaluations, newest first; of one run where given. Includes those in a run's folder."""
-        index = self._runs.index()
         held = {record.directory: record for record in self._evals.list(run_id)}
-        wanted = index if run_id is None else {run_id: index[run_id]} if run_id in index else {}
+        # a page of one run asks at each of its script runs: not all runs for that
+        one = () if run_id is None else self._runs.named([run_id])
+        wanted = self._runs.index() if run_id is None else {run.id: run.directory for run in one}
         for known, directory in wanted.items():
             self._look_into(known, directory, held)
         return self._evals.list(run_id)

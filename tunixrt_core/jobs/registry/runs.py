@@ -23,13 +23,15 @@ from tunixrt_core.runs.folder import NEVER_BEGAN, RUN_ID, RunDir, find_run_dirs
 from tunixrt_core.runs.record import DatasetRef, Run, RunState, RunStatus
 from tunixrt_core.store.query import Page
 from tunixrt_core.util.files.atomic import write_atomic
-from tunixrt_core.util.files.regular import read_object_or_none
+from tunixrt_core.util.files.regular import KeptFiles, read_object_or_none
 
 if TYPE_CHECKING:
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.store.store import Store
 
 log = logging.getLogger(__name__)
+
+_KEPT = 1000  # states of runs in memory, of a few KB each
 
 
 class Registry:
@@ -40,6 +42,7 @@ class Registry:
         self._runs_dir = runs_dir
         self.aside_dir = runs_dir.parent / "aside"
         self._read: dict[str, tuple[int, int, int]] = {}  # manifest.yaml -> what it was when it was last read whole
+        self._states = KeptFiles[RunState | None](_KEPT)
         self._annotating = threading.Lock()  # a change reads the file and writes it
         self.evals = EvaluationRegistry(store)
 
@@ -101,6 +104,10 @@ class Registry:
 
     def run(self, run_id: str) -> Run:
         return self._fresh(self._runs.get(run_id))
+
+    def look(self, run_id: str) -> tuple[Run, RunState | None]:
+        """A run and its state, read once; None of a broken run. Raises NotFound."""
+        return self._seen(self._runs.get(run_id))
 
     def unfinished(self) -> list[Run]:
         """The runs that are not over according to their folders, oldest first."""
@@ -222,19 +229,22 @@ class Registry:
 
     def _fresh(self, run: Run) -> Run:
         """The run as its folder says. A broken one is shown so, and its row is left as it was."""
+        return self._seen(run)[0]
+
+    def _seen(self, run: Run) -> tuple[Run, RunState | None]:
         folder = RunDir(Path(run.directory))
         try:
             check_folder(folder.path)
-            state = folder.read_state()
+            state = folder.state_now(self._states.of(folder.state_file, folder.written_state))
             rewritten = self._check_manifest(folder, state)
         except BrokenFile as error:
-            return replace(run, status=RunStatus.BROKEN, message=str(error))
+            return replace(run, status=RunStatus.BROKEN, message=str(error)), None
         except NotFound:
             if not run.status.over:
-                return run  # it is about to begin
+                return run, RunState(status=run.status, message=run.message)  # it is about to begin
             missing = BrokenFile(folder.state_file, "the file is missing")
-            return replace(run, status=RunStatus.BROKEN, message=str(missing))
-        return self._mirrored(run, folder, state, rewritten=rewritten)
+            return replace(run, status=RunStatus.BROKEN, message=str(missing)), None
+        return self._mirrored(run, folder, state, rewritten=rewritten), state
 
     def _check_manifest(self, folder: RunDir, state: RunState) -> bool:
         """Whether the file was written since the last look, at which it is looked at again. Raises BrokenFile."""

@@ -6,10 +6,10 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tunixrt_core.errors import StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
@@ -19,7 +19,8 @@ from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.files.space import cannot_write
 
 if TYPE_CHECKING:
-    from tunixrt_core.store.records.jobs import JobStore, TakenJob
+    from tunixrt_core.jobs.waiting.one_machine import WorkerLock
+    from tunixrt_core.store.records.taken import TakenJob
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +37,56 @@ class Adopted(NamedTuple):
     follower: Follower
 
 
-class SharedQueue:
-    """The trainings and evaluations of one home, in the store of its servers. Other kinds pass through untouched."""
+class Jobs(Protocol):
+    """Where servers share what waits, as of `JobStore` and `FileJobs`."""
 
-    def __init__(self, store: JobStore, home: str) -> None:
+    @property
+    def look_seconds(self) -> float: ...
+    def add(self, job_id: str, home: str, spec: str) -> None: ...
+    def claim(self, job_id: str, owner: str) -> bool: ...
+    def take(self, home: str, owner: str, *, but: Collection[str] = ()) -> TakenJob | None: ...
+    def give_back(self, taken: TakenJob) -> None: ...
+    def renew(self, job_id: str, owner: str, spec: str) -> None: ...
+    def beat(self, owner: str) -> None: ...
+    def end(self, job_id: str, owner: str) -> None: ...
+    def waiting(self, home: str) -> dict[str, str]: ...
+    def known(self, home: str) -> set[str]: ...
+
+
+class SharedQueue:
+    """The trainings and evaluations of one home, shared by its servers. Other kinds pass through untouched.
+
+    With a `worker` lock the server that holds it does them all, and another one once that is dead; without, each does
+    its own and what waits elsewhere while it is free.
+    """
+
+    def __init__(self, store: Jobs, home: str, worker: WorkerLock | None = None) -> None:
         self._store = store
+        self._worker = worker
         self._home = home
         self._owner = owners.this_owner()
+        self._follower_of: Callable[[JobSpec], Follower] | None = None  # of a server
         self._unusable: set[str] = set()  # jobs whose folder this server cannot use
         self.others: tuple[WaitingJob, ...] = ()  # that wait at other servers, as of the last exchange
 
-    def add(self, spec: JobSpec) -> None:
-        """Let a job wait, for any server. Raises StoreError."""
-        if spec.kind in KINDS:
-            self._store.add(spec.id, self._home, spec.to_json().decode())
+    def add(self, spec: JobSpec) -> bool:
+        """Let a job wait, for any server. Whether this one may do it too. Raises StoreError."""
+        if spec.kind not in KINDS:
+            return True
+        self._store.add(spec.id, self._home, spec.to_json().decode())
+        return self._works()
+
+    def _works(self) -> bool:
+        return self._worker is None or self._worker.take()
+
+    def look_seconds(self) -> float:
+        """Seconds between two exchanges."""
+        return self._store.look_seconds
+
+    def close(self) -> None:
+        """This server ends: another one does the jobs from now on."""
+        if self._worker:
+            self._worker.release()
 
     def claim(self, spec: JobSpec, closed: Callable[[], bool]) -> bool:
         """Whether this process may begin a job: nobody else has taken it. Waits for the database until `closed`."""
@@ -71,13 +108,13 @@ class SharedQueue:
             log.warning("The shared queue is not reached: %s", error)
             return True
 
-    def withdraw(self, job_id: str, follower_of: Callable[[JobSpec], Follower]) -> bool:
+    def withdraw(self, job_id: str) -> bool:
         """Remove a job that waits at another server; False where none of this id does. Raises StoreError."""
         text = self._store.waiting(self._home).get(job_id)
-        if text is None or not self._store.claim(job_id, self._owner):
+        if text is None or self._follower_of is None or not self._store.claim(job_id, self._owner):
             return False
         spec = JobSpec.from_json(text.encode())
-        follower = follower_of(spec)
+        follower = self._follower_of(spec)
         if ours := follower.lost(spec, "", again=True):  # its folder is then that of this process
             follower.dropped(ours)
         self.end(spec)
@@ -105,17 +142,34 @@ class SharedQueue:
         self.others = tuple(WaitingJob(spec.id, spec.run, spec.kind) for spec in specs)
         return ids - set(waiting)
 
-    def known(self) -> set[str]:
-        """The ids of all jobs that wait or are done at a server of this home. Raises StoreError."""
+    def begin(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
+        """From now on also do jobs of other servers. The ids of all jobs at servers of this home. Raises StoreError.
+
+        On one machine, what the last server left when no other one was there is forgotten: as without this queue, what
+        waited is queued again by its folder, and a run that was trained is interrupted.
+        """
+        self._follower_of = follower_of
+        if self._worker and self._worker.take():
+            self._worker.jobs.forget(lambda text: not self._waits(JobSpec.from_json(text.encode()), follower_of))
         return self._store.known(self._home)
 
-    def adopt(self, follower_of: Callable[[JobSpec], Follower]) -> Adopted | None:
+    def _waits(self, spec: JobSpec, follower_of: Callable[[JobSpec], Follower]) -> bool:
+        """Whether a job waits for a server that is alive."""
+        try:
+            return follower_of(spec).condition(spec) == "alive"
+        except TunixRTError as error:
+            log.warning("%s leaves the queue: %s", spec.id, error)
+            return False
+
+    def adopt(self) -> Adopted | None:
         """Take a job that waits at a server, or that a dead one has begun, and make it this process's; None without
         one.
         """
         try:
+            if self._follower_of is None or not self._works():
+                return None
             taken = self._store.take(self._home, self._owner, but=self._unusable)
-            return self._made_ours(taken, follower_of) if taken else None
+            return self._made_ours(taken, self._follower_of) if taken else None
         except StoreError as error:
             log.warning("The shared queue is not reached: %s", error)
             return None

@@ -56,11 +56,14 @@ class Datasets:
 
         A name alone selects all traces, with a tenth of the prompts in the eval split.
         `eval_file` is what the contamination gate compares with; the version keeps its hash, not its text.
-        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set.
+        `on_progress` is told phase, rows done and rows in all. Raises InvalidDataset; Stopped once `stop` is set;
+        JobFailed where the cluster of TUNIXRT_EXECUTOR, which works on large builds, cannot be reached or is lost.
         """
         from tunixrt_core.datasets.building import build
         from tunixrt_core.datasets.eval_files.prompts import with_eval_file
         from tunixrt_core.datasets.gates.check import Tools
+        from tunixrt_core.pipeline.spreading import spread_of
+        from tunixrt_core.traces.trace import Trace
 
         if isinstance(spec, str):
             spec = DatasetSpec(spec)
@@ -76,14 +79,22 @@ class Datasets:
 
         spec, eval_set = with_eval_file(spec, eval_file)
 
-        def read(hashes: Iterable[str]) -> Iterator[Trace]:
-            for trace in self._store.traces.by_hashes(hashes, on_missing=lambda hash: None):
+        def bodies(hashes: Iterable[str]) -> Iterator[bytes]:
+            for body in self._store.traces.bodies(hashes, on_missing=lambda hash: None):
                 beat()
-                yield trace
+                yield body
+
+        def read(hashes: Iterable[str]) -> Iterator[Trace]:
+            return map(Trace.from_canonical, bodies(hashes))
+
+        def count(most: int) -> int:
+            return int(self._store.traces.count(TraceQuery(**spec.filters()), most=most))
 
         told("reading", 0, 0)
         scores = self._store.datasets.scores(spec.by) if spec.by and spec.selection != "stratified" else ()
-        made = build(spec, self._candidates(spec), Tools(read, eval_set, beat, self._settings.home), told, scores)
+        with spread_of(self._settings, spec, count=count, bodies=bodies, told=told, beat=beat) as spread:
+            tools = Tools(read, eval_set, beat, self._settings.home, spread)
+            made = build(spec, self._candidates(spec), tools, told, scores)
         beat()
         negative = self.left_out(spec)
         reasons = ({"negative example": int(negative)} if negative else {}) | made.left_out

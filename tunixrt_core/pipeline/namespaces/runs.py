@@ -116,6 +116,10 @@ class Runs:
     def get(self, run_id: str) -> Run:
         return self._registry.run(run_id)
 
+    def look(self, run_id: str) -> tuple[Run, RunState | None]:
+        """A run and its state, read once; None of a broken run. Raises NotFound."""
+        return self._registry.look(run_id)
+
     def tag(self, run_id: str, tags: Iterable[str]) -> Run:
         """Give a run tags; those that it has already stay. Raises NotFound, InvalidQuery."""
         given = list(tags)
@@ -280,9 +284,13 @@ class Runs:
 
     def parent(self, run_id: str) -> Parent | None:
         """The run that this one was cloned from, and what was changed; None of a run that is no clone."""
+        return self.parent_of(self._registry.run(run_id))
+
+    def parent_of(self, run: Run) -> Parent | None:
+        """As `parent`, of a run that was read a moment ago."""
         from tunixrt_core.manifest.variants import parent_of
 
-        return parent_of(RunDir(Path(self._registry.run(run_id).directory)))
+        return parent_of(RunDir(Path(run.directory)))
 
     def compare(self, run_ids: Sequence[str]) -> RunsCompared:
         """Compare runs. Raises NotFound for a missing one, BrokenFile for a broken one."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, update
 
+from tunixrt_core.store.records.taken import TakenJob
 from tunixrt_core.store.sql.engine import Database
 from tunixrt_core.store.sql.tables import jobs
 from tunixrt_core.util import owners
@@ -15,21 +15,16 @@ from tunixrt_core.util import owners
 _LOOKED_AT = 50  # rows of one look for a job
 
 
-@dataclass(frozen=True, slots=True)
-class TakenJob:
-    """A job that was taken: as it was queued, how many owners it has lost, and the last one, dead, or None."""
-
-    id: str
-    spec: str
-    losses: int
-    lost: str | None
-
-
 class JobStore:
     """The shared queue of one database. Each call is a short transaction that waits for no import of this process."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
+
+    @property
+    def look_seconds(self) -> float:
+        """Seconds between two looks of a server."""
+        return owners.BEAT_SECONDS
 
     def add(self, job_id: str, home: str, spec: str) -> None:
         """Let a job wait. One of the same id, which is over by now, is replaced."""

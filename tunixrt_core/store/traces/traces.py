@@ -201,6 +201,10 @@ class TraceStore:
 
         A trace that is missing or deleted raises NotFound; with `on_missing`, that is called with its hash instead.
         """
+        return map(Trace.from_canonical, self.bodies(hashes, on_missing=on_missing))
+
+    def bodies(self, hashes: Iterable[str], *, on_missing: Callable[[str], object] | None = None) -> Iterator[bytes]:
+        """As `by_hashes`, the canonical JSON of each."""
         rest = iter(hashes)
         while chunk := list(islice(rest, _LOOKUP)):
             with self._db.read() as connection:
@@ -208,7 +212,7 @@ class TraceStore:
                 bodies = {row.hash: row.body for row in found if row.body is not None}
             for one in chunk:
                 if one in bodies:
-                    yield _trace(bodies[one])
+                    yield bodies[one].encode()
                 elif on_missing is not None:
                     on_missing(one)
                 else:
@@ -235,7 +239,3 @@ def _tallied(connection: Connection, query: TraceQuery) -> int | None:
     elif name not in tallies:
         return None
     return tally(reader_of(connection), name, value)
-
-
-def _trace(body: str) -> Trace:
-    return Trace.from_canonical(body.encode())

@@ -15,7 +15,6 @@ import numpy as np
 
 from tunixrt_core.errors import ExportError
 from tunixrt_core.tunix_backend.model.files.headers import text_name
-from tunixrt_core.tunix_backend.model.lora import dequantize, is_quantized
 
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 _EXPERT = re.compile(r"mlp\.experts\.(\d+)\.(gate|up|down)_proj")
@@ -164,6 +163,8 @@ class TrainedWeights:
 
     def _read(self, path: str, index: int | None = None) -> Any:
         """A weight, or one part of a stack, of which the other parts stay on the device."""
+        from tunixrt_core.tunix_backend.model.lora.quantized import dequantize, is_quantized
+
         self._unread.discard(path)
         value = self._leaves[path]
         value = dequantize(value) if is_quantized(value) else value
@@ -197,6 +198,8 @@ _LINEAR = {
 def _quantized(model: Any) -> Iterator[tuple[str, Any]]:
     """The quantised weights by their Tunix names."""
     from flax import nnx
+
+    from tunixrt_core.tunix_backend.model.lora.quantized import is_quantized
 
     for path, module in nnx.iter_modules(model):
         for name, value in vars(module).items():

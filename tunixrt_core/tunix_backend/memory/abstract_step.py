@@ -16,8 +16,9 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.estimates.memory import MemoryReport
 from tunixrt_core.tunix_backend.memory.constraints import constrained
 from tunixrt_core.tunix_backend.model.architecture import Architecture
+from tunixrt_core.tunix_backend.model.entered import sharding_of
 from tunixrt_core.tunix_backend.model.families import FAMILIES
-from tunixrt_core.tunix_backend.model.lora import adapt_model
+from tunixrt_core.tunix_backend.model.lora.applied import adapt_model
 from tunixrt_core.tunix_backend.model.models import model_config
 from tunixrt_core.tunix_backend.model.precision import hold
 from tunixrt_core.tunix_backend.train.step.loss import LossFunction, ModelBatch, loss_of
@@ -131,9 +132,5 @@ def bytes_of(state: Any) -> int:
 
 
 def _laid_out(leaf: Any, spec: Any, mesh: Any) -> Any:
-    """A shape with its sharding; an axis that the mesh does not divide is not split."""
-    axes = []
-    for size, names in zip(leaf.shape, tuple(spec or ()), strict=False):
-        parts = math.prod(mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))
-        axes.append(names if size % parts == 0 else None)
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, PartitionSpec(*axes)))
+    """A shape with its sharding."""
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding_of(leaf.shape, spec, mesh))

@@ -18,7 +18,7 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.files.expected import parameter_count
 from tunixrt_core.tunix_backend.model.files.fit import check_weights
-from tunixrt_core.tunix_backend.model.lora import lora_parameters, lora_targets
+from tunixrt_core.tunix_backend.model.lora.targets import lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.model.models import local_model
 
 _REFUSED = 3  # exit code: the last line on standard error is a message for the user

@@ -19,7 +19,6 @@ from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.files.expected import expected_tensors
 from tunixrt_core.tunix_backend.model.files.fit import check_weights
 from tunixrt_core.tunix_backend.model.files.hub import OnProgress, download_model, no_progress
-from tunixrt_core.tunix_backend.model.lora import add_lora
 from tunixrt_core.tunix_backend.model.tiny import BUILTIN_MODELS, write_builtin_model
 from tunixrt_core.util.host import device_kind
 
@@ -134,6 +133,7 @@ def load_model(manifest: RunManifest, models_dir: Path, mesh: Any, *, trains: bo
     import jax.numpy as jnp
     from flax import nnx
 
+    from tunixrt_core.tunix_backend.model.lora.applied import add_lora
     from tunixrt_core.tunix_backend.model.precision import hold
 
     directory = resolve_model(manifest.model.id, models_dir)

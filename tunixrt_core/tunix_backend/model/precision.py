@@ -6,6 +6,7 @@ where it is at any learning rate below 6e-5: trained weights are held in float32
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,14 @@ from flax import nnx
 
 def hold(model: Any, kind: type, dtype: Any) -> None:
     """Cast the variables of this kind, such as nnx.LoRAParam, in place."""
-    nnx.update(model, jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.state(model, kind)))
+    leaves, tree = jax.tree.flatten(nnx.state(model, kind))
+    if any(leaf.dtype != dtype for leaf in leaves):
+        nnx.update(model, jax.tree.unflatten(tree, _cast(leaves, dtype)))
+
+
+@partial(jax.jit, static_argnums=1)
+def _cast(leaves: list[Any], dtype: Any) -> list[Any]:
+    return [leaf.astype(dtype) for leaf in leaves]
 
 
 def computing(model: Any, dtype: Any) -> Any:

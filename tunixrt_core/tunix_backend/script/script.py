@@ -20,7 +20,7 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import KINDS
 from tunixrt_core.tunix_backend.model.families import FAMILIES
 from tunixrt_core.tunix_backend.model.files.fit import check_weights
-from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_targets
+from tunixrt_core.tunix_backend.model.lora.targets import check_tile_size, lora_targets
 from tunixrt_core.tunix_backend.script.talk import holds_conversations, talk_flags, talk_settings
 from tunixrt_core.tunix_backend.script.text import Code, assignment, fill_template, literal
 

@@ -1,6 +1,7 @@
 """Files and folders written whole: readers see the old or the new one.
 
-Temporary names contain the number of their process, so that what a killed one left is known: see `is_leftover`.
+Temporary names contain the number of their process, so that what a killed one left is known: see `is_leftover`, and
+that of their thread, so that two threads can write one file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -26,7 +28,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises OutputError for a disk that is full or read-only, and OSError.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with ExitStack() as unfinished:
         unfinished.callback(_remove, temporary)  # half a file would take the room of a full disk
         try:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.traces.answers.comparison import COMPARISON_VERSION, compare
 from tunixrt_core.traces.answers.formulas import needs_mathematics
@@ -35,6 +37,25 @@ def answer_matches(trace: Trace) -> bool | None:
 _WORDS = {Verdict.SAME: True, Verdict.DIFFERENT: False}
 
 
+class Formulas(NamedTuple):
+    """What math-verify is to compare."""
+
+    answer: str
+    reference: str
+
+
+def _judged(trace: Trace, math: bool) -> str | Formulas:
+    """The word for a row, or what decides about it."""
+    if trace.reference_answer is None:
+        return "no_reference"
+    matches = answer_matches(trace)
+    if matches is not None:
+        return "right" if matches else "wrong"
+    if math and needs_mathematics(trace.reference_answer, trace.final_answer):
+        return Formulas(trace.final_answer, trace.reference_answer)
+    return "unparsable"
+
+
 class AnswerCheck:
     """Judges every row that has a reference; keeps 33 bytes of a row, its hash and its word."""
 
@@ -47,17 +68,14 @@ class AnswerCheck:
         self._words: list[str] = []
         self._judged = Records(SHA256 + 1, folder=folder)
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        if trace.reference_answer is None:
-            self._note(trace.content_hash, "no_reference")
-            return
-        matches = answer_matches(trace)
-        if matches is not None:
-            self._note(trace.content_hash, "right" if matches else "wrong")
-        elif self._settings["math"] == "on" and needs_mathematics(trace.reference_answer, trace.final_answer):
-            self._ask(trace, trace.reference_answer)
+    def look(self, split: Split | None) -> Look:
+        return partial(_judged, math=self._settings["math"] == "on")
+
+    def take(self, hash: str, split: Split | None, seen: str | Formulas) -> None:
+        if isinstance(seen, str):
+            self._note(hash, seen)
         else:
-            self._note(trace.content_hash, "unparsable")
+            self._ask(hash, seen)
 
     def finish(self, gone: Container[str]) -> Found:
         counts: Counter[str] = Counter()
@@ -91,10 +109,10 @@ class AnswerCheck:
             self._words.append(word)
         self._judged.append(bytes.fromhex(hash) + bytes([self._words.index(word)]))
 
-    def _ask(self, trace: Trace, reference: str) -> None:
+    def _ask(self, hash: str, formulas: Formulas) -> None:
         if self._pool is None:
             self._pool = VerifyPool(seconds=self._settings["seconds"], megabytes=self._settings["megabytes"])
-        self._pending.append((trace.content_hash, self._pool.submit(trace.final_answer, reference)))
+        self._pending.append((hash, self._pool.submit(formulas.answer, formulas.reference)))
         if len(self._pending) >= _MOST_PENDING:
             self._collect()
 

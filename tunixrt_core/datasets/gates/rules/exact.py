@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterator
+from functools import partial
 from pathlib import Path
 
-from tunixrt_core.datasets.gates.check import Check, Found, Gate, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding, Findings
 from tunixrt_core.datasets.gates.texts import reasoning
 from tunixrt_core.traces.rows import Split
@@ -24,11 +25,11 @@ class ExactCheck:
         self._folder = folder
         self._keys = Records(_DIGEST + SHA256, folder=folder)
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        said = [trace.prompt, trace.final_answer, *([reasoning(trace)] if self._whole else [])]
-        text = "\0".join(normalise_prompt(part) for part in said)
-        digest = hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
-        self._keys.append(digest + bytes.fromhex(trace.content_hash))
+    def look(self, split: Split | None) -> Look:
+        return partial(_digest, whole=self._whole)
+
+    def take(self, hash: str, split: Split | None, seen: bytes) -> None:
+        self._keys.append(seen + bytes.fromhex(hash))
 
     def finish(self, gone: Container[str]) -> Found:
         """Of rows that are the same, the one with the smallest hash stays, in whatever order they came."""
@@ -52,6 +53,12 @@ class ExactCheck:
                 yield hash + first[_DIGEST:]
             else:
                 first = record
+
+
+def _digest(trace: Trace, whole: bool) -> bytes:
+    said = [trace.prompt, trace.final_answer, *([reasoning(trace)] if whole else [])]
+    text = "\0".join(normalise_prompt(part) for part in said)
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
 
 
 def _start(settings: Settings, tools: Tools) -> Check:

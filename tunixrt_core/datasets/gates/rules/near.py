@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterable, Iterator
-from itertools import islice
+from collections.abc import Container, Iterator
+from functools import partial
 from pathlib import Path
 
-from tunixrt_core.datasets.gates.check import Check, Found, Gate, Read, Setting, Settings, Tools
+from tunixrt_core.datasets.gates.check import Check, Found, Gate, Look, Setting, Settings, Tools
 from tunixrt_core.datasets.gates.findings import Finding, Findings
-from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, jaccard
+from tunixrt_core.datasets.gates.minhash import Clusters, Sketches, bands_of, jaccard
 from tunixrt_core.datasets.gates.texts import shingles, whole_text
 from tunixrt_core.traces.rows import Split
 from tunixrt_core.traces.trace import Trace
 from tunixrt_core.util.files.records import SHA256, Records
 
-_PAIRS = 256  # compared at once: at most twice as many texts are held
-
 
 class NearCheck:
     """Keeps 128 bytes and the hash of a row; texts are read again for the pairs alone."""
 
-    def __init__(self, settings: Settings, read: Read, folder: Path | None = None) -> None:
+    def __init__(self, settings: Settings, tools: Tools) -> None:
         self._settings = settings
-        self._read = read
-        self._folder = folder
-        self._sketches = Sketches(settings["ngram"], folder)
-        self._hashes = Records(SHA256, folder=folder)
+        self._tools = tools
+        self._folder = tools.folder
+        self._sketches = Sketches(tools.folder)
+        self._hashes = Records(SHA256, folder=tools.folder)
 
-    def see(self, trace: Trace, split: Split | None) -> None:
-        self._sketches.add(self._text(trace))
-        self._hashes.append(bytes.fromhex(trace.content_hash))
+    def look(self, split: Split | None) -> Look:
+        return partial(_bands, of=self._settings["of"], size=self._settings["ngram"])
+
+    def take(self, hash: str, split: Split | None, seen: bytes) -> None:
+        self._sketches.add(seen)
+        self._hashes.append(bytes.fromhex(hash))
 
     def finish(self, gone: Container[str]) -> Found:
         """Of a cluster the row with the smallest hash stays; each other one names the row that it is most like."""
@@ -71,21 +72,25 @@ class NearCheck:
     def _hash(self, number: int) -> str:
         return self._hashes[number].hex()
 
-    def _text(self, trace: Trace) -> str:
-        return trace.prompt if self._settings["of"] == "prompt" else whole_text(trace)
-
     def _verified(self, pairs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
         """Pairs whose true similarity reaches the threshold."""
-        while chunk := list(islice(pairs, _PAIRS)):
-            sets = self._shingled(n for pair in chunk for n in pair)
-            for a, b in chunk:
-                if a in sets and b in sets and (likeness := jaccard(sets[a], sets[b])) >= self._settings["threshold"]:
-                    yield a, b, likeness
+        from tunixrt_core.datasets.gates.comparing import compared
 
-    def _shingled(self, numbers: Iterable[int]) -> dict[int, set[str]]:
-        wanted = {self._hash(n): n for n in numbers}
-        size = self._settings["ngram"]
-        return {wanted[t.content_hash]: shingles(self._text(t), size) for t in self._read(wanted)}
+        look = partial(_shingles, of=self._settings["of"], size=self._settings["ngram"])
+        found = compared(self._tools, ((a, b, self._hash(a), self._hash(b)) for a, b in pairs), look, jaccard)
+        return (one for one in found if one[2] >= self._settings["threshold"])
+
+
+def _text(trace: Trace, of: str) -> str:
+    return trace.prompt if of == "prompt" else whole_text(trace)
+
+
+def _shingles(trace: Trace, of: str, size: int) -> set[str]:
+    return shingles(_text(trace, of), size)
+
+
+def _bands(trace: Trace, of: str, size: int) -> bytes:
+    return bands_of(_text(trace, of), size)
 
 
 class _Clustered:
@@ -113,7 +118,7 @@ class _Clustered:
 
 
 def _start(settings: Settings, tools: Tools) -> Check:
-    return NearCheck(settings, tools.read, tools.folder)
+    return NearCheck(settings, tools)
 
 
 GATE = Gate(

@@ -18,7 +18,7 @@ from tunixrt_core.tunix_backend.model.architecture import Architecture
 from tunixrt_core.tunix_backend.model.configs.reading import read_config
 from tunixrt_core.tunix_backend.model.files.expected import expected_tensors
 from tunixrt_core.tunix_backend.model.files.fit import check_weights
-from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
+from tunixrt_core.tunix_backend.model.lora.targets import check_tile_size, lora_parameters, lora_targets
 from tunixrt_core.tunix_backend.preflight.faults.config import config_faults
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.machines.ray_nodes import LOOPBACK, PATIENCE, RayNodes, listening, needs_ray, until
 from tests.helpers.makers import make_manifest
-from tests.jobs.ray_cluster.test_together import first_of, losses
+from tests.jobs.ray_cluster.several.test_together import first_of, losses
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.pipeline.pipeline import open_home
 from tunixrt_core.runs.record import RunStatus

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from tunixrt_core.errors import JobFailed, TunixRTError
-from tunixrt_core.jobs.ray_cluster.machines import Machines, as_options, require_wanted
 from tunixrt_core.jobs.ray_cluster.news import News, outcome
+from tunixrt_core.jobs.ray_cluster.several.machines import Machines, as_options, require_wanted
 from tunixrt_core.jobs.spec import JobSpec, WorkerLost
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.training.trainer import Trainer, TrainOutcome

@@ -14,11 +14,11 @@ from tests.helpers.machines.ray_nodes import LOOPBACK, PATIENCE, RayNodes, liste
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import JobFailed, ModelError
 from tunixrt_core.jobs.kinds.trainings import training
-from tunixrt_core.jobs.ray_cluster import together
 from tunixrt_core.jobs.ray_cluster.address import Cluster
 from tunixrt_core.jobs.ray_cluster.agent import connect
 from tunixrt_core.jobs.ray_cluster.news import News
-from tunixrt_core.jobs.ray_cluster.together import Member, Part, lead
+from tunixrt_core.jobs.ray_cluster.several import together
+from tunixrt_core.jobs.ray_cluster.several.together import Member, Part, lead
 from tunixrt_core.manifest.manifest import RunManifest, change_manifest
 from tunixrt_core.pipeline.pipeline import Pipeline, open_home
 from tunixrt_core.runs.folder import RunDir

@@ -1,4 +1,4 @@
-"""LoRA and QLoRA: matched modules and their application."""
+"""Modules that a LoRA pattern matches, told without loading anything."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tunixrt_core.errors import ModelError
-from tunixrt_core.manifest.sections import LoraSection, Method, Quantization
 from tunixrt_core.tunix_backend.model.architecture import Architecture
 
 _SMALLEST_TILE = 8
@@ -103,66 +101,3 @@ def _of_layer(a: Architecture, layer: int) -> Iterator[tuple[str, int, int, int]
     if a.gemma4 and (per_layer := a.gemma4.per_layer_dim):
         yield "per_layer_input_gate", dim, per_layer, dim
         yield "per_layer_projection", per_layer, dim, per_layer
-
-
-def add_lora(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int, mesh: Any) -> Any:
-    """The model with fresh LoRA on the section's modules; with method qlora their own weights are quantised.
-
-    The mesh must be entered. Raises ModelError as `lora_targets` and `check_tile_size` do.
-    """
-    from tunix.rl.reshard import reshard_model_to_mesh
-
-    return reshard_model_to_mesh(adapt_model(model, architecture, section, method, seed), mesh)
-
-
-def adapt_model(model: Any, architecture: Architecture, section: LoraSection, method: Method, seed: int) -> Any:
-    """As add_lora, without placement on devices; also for a model of shapes only."""
-    import qwix
-    from flax import nnx
-
-    targets = lora_targets(architecture, section.modules)
-    options: dict[str, Any] = {"module_path": section.modules, "rank": section.rank, "alpha": section.alpha}
-    if method is Method.QLORA:
-        check_tile_size(targets, section.tile_size)
-        provider = _quantizing(**options, weight_qtype=_qtype(section.quantization), tile_size=section.tile_size)
-    else:
-        provider = qwix.LoraProvider(**options)
-    return qwix.apply_lora_to_model(model, provider, rngs=nnx.Rngs(seed), **model.get_model_input())
-
-
-def _quantizing(**options: Any) -> Any:
-    """A quantising LoraProvider that works with models that cast a weight before they use it, as Qwen's do."""
-    import jax.numpy as jnp
-    import qwix
-
-    class QuantizingLoraProvider(qwix.LoraProvider):
-        def get_intercept_map(self) -> dict[str, Any]:
-            return {**super().get_intercept_map(), "jax.numpy.astype": self.astype}
-
-        def astype(self, x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-            if not is_quantized(x):
-                return jnp.astype(x, dtype, *args, **kwargs)
-            # qwix finds the weight's name by this object; a cast would make another object
-            return x if x.dtype == dtype else x.astype(dtype)
-
-    return QuantizingLoraProvider(**options)
-
-
-def is_quantized(value: Any) -> bool:
-    """Whether this is qwix's replacement of a quantised weight: its `array` is a qwix.QArray."""
-    import qwix
-
-    return isinstance(getattr(value, "array", None), qwix.QArray)
-
-
-def dequantize(value: Any) -> Any:
-    """A quantised weight, dequantised, in the type of its scales."""
-    import qwix
-
-    return qwix.dequantize(value.value.array)
-
-
-def _qtype(quantization: Quantization) -> Any:
-    import jax.numpy as jnp
-
-    return "nf4" if quantization is Quantization.NF4 else jnp.int8

@@ -17,7 +17,7 @@ from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.sections import ALL_LORA_MODULES
 from tunixrt_core.traces.trace import Step, Trace
 from tunixrt_core.tunix_backend.model.configs.reading import architecture_of
-from tunixrt_core.tunix_backend.model.lora import check_tile_size, lora_parameters, lora_targets
+from tunixrt_core.tunix_backend.model.lora.targets import check_tile_size, lora_parameters, lora_targets
 
 TOKENS = np.arange(5, 45)
 SHORT = [Trace(f"{i} + 1?", (Step(0, "so"),), str(i + 1)) for i in range(4)]

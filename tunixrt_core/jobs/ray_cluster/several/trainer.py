@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from tunixrt_core.errors import JobFailed
-from tunixrt_core.jobs.ray_cluster.machines import Machines, require_wanted
 from tunixrt_core.jobs.ray_cluster.news import News
-from tunixrt_core.jobs.ray_cluster.together import Part, TogetherBackend, failed_words, lost_words, take_part
+from tunixrt_core.jobs.ray_cluster.several.machines import Machines, require_wanted
+from tunixrt_core.jobs.ray_cluster.several.together import Part, TogetherBackend, failed_words, lost_words, take_part
 from tunixrt_core.jobs.spec import WorkerLost
 
 _LOOK_SECONDS = 0.5

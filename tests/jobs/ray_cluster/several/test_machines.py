@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import Stopped
 from tunixrt_core.jobs.kinds.trainings import training
-from tunixrt_core.jobs.ray_cluster.machines import Machines, as_options, require_wanted
+from tunixrt_core.jobs.ray_cluster.several.machines import Machines, as_options, require_wanted
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 

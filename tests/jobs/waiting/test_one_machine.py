@@ -1,0 +1,245 @@
+"""Several servers of one home on one machine: one does the jobs, the others hand theirs to it and take over from it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.homes import empty_home
+from tunixrt_core.errors import StoreError
+from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.jobs.queue import JobManager
+from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
+from tunixrt_core.pipeline.pipeline import Pipeline, shared_queue
+from tunixrt_core.runs.folder import RunDir
+from tunixrt_core.runs.metrics import TrainMetric
+from tunixrt_core.runs.record import RunStatus
+from tunixrt_core.store.store import open_store
+from tunixrt_core.util import owners
+
+ME = owners.this_owner()
+OTHER = ME.replace(f":{owners.local_pid(ME)}:", ":1:", 1)  # the first process of the machine, with another start
+DEAD = ME.replace(f":{owners.local_pid(ME)}:", ":999999:", 1)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> FileJobs:
+    return FileJobs(tmp_path / "home" / "queue.json")
+
+
+def test_a_job_is_claimed_once_and_forgotten_by_its_owner_alone(jobs: FileJobs) -> None:
+    jobs.add("r-0001", "", "spec")
+    assert jobs.waiting("") == {"r-0001": "spec"}
+    assert jobs.claim("r-0001", OTHER)
+    assert jobs.claim("r-0001", OTHER), "by who has it already"
+    assert not jobs.claim("r-0001", ME)
+    assert not jobs.claim("none", ME)
+    assert jobs.waiting("") == {}
+    jobs.renew("r-0001", ME, "not theirs")
+    jobs.end("r-0001", ME)
+    assert jobs.known("") == {"r-0001"}
+    jobs.end("r-0001", OTHER)
+    assert jobs.known("") == set()
+
+
+def test_jobs_are_taken_in_their_order_and_given_back(jobs: FileJobs) -> None:
+    for name in ("r-0002", "r-0001"):
+        jobs.add(name, "", f"spec of {name}")
+    taken = jobs.take("", ME)
+    assert taken is not None
+    assert (taken.id, taken.spec, taken.losses, taken.lost) == ("r-0002", "spec of r-0002", 0, None)
+    jobs.give_back(taken)
+    assert list(jobs.waiting("")) == ["r-0002", "r-0001"]
+    second = jobs.take("", ME, but={"r-0002"})
+    assert second is not None
+    assert second.id == "r-0001"
+
+
+def test_the_job_of_a_dead_process_is_taken_at_once_and_counted(jobs: FileJobs) -> None:
+    jobs.add("r-0001", "", "spec")
+    assert jobs.claim("r-0001", DEAD)
+    taken = jobs.take("", ME)
+    assert taken is not None
+    assert (taken.losses, taken.lost) == (1, DEAD)
+    assert jobs.take("", ME) is None
+    jobs.renew("r-0001", ME, "another spec")
+    jobs.forget(lambda spec: True)
+    assert jobs.known("") == {"r-0001"}, "its owner is alive"
+
+
+def test_what_dead_servers_left_is_forgotten_and_what_waits_for_a_living_one_stays(jobs: FileJobs) -> None:
+    for name in ("r-0001", "r-0002", "r-0003"):
+        jobs.add(name, "", name)
+    assert jobs.claim("r-0001", DEAD)
+    jobs.forget(lambda spec: spec == "r-0002")
+    assert jobs.known("") == {"r-0003"}
+
+
+def test_a_file_that_cannot_be_read_is_an_empty_queue_and_one_that_cannot_be_written_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "queue.json"
+    file.write_text("{")
+    jobs = FileJobs(file)
+    assert jobs.known("") == set()
+    jobs.add("r-0001", "", "spec")
+    assert jobs.known("") == {"r-0001"}
+    blocked = FileJobs(file / "home" / "queue.json")  # below a file
+    with pytest.raises(StoreError, match=r"The queue .*queue\.lock cannot be written"):
+        blocked.add("r-0001", "", "spec")
+
+
+def test_one_server_holds_the_lock_until_it_leaves_it(tmp_path: Path, jobs: FileJobs) -> None:
+    first, second = (WorkerLock(tmp_path / "worker.lock", jobs) for _ in range(2))
+    assert first.take()
+    assert first.take()
+    assert not second.take()
+    first.release()
+    assert second.take()
+    assert not first.take()
+
+
+# --- servers in processes of their own -------------------------------------------------------------------------------
+
+
+def server_of(home: Path, backend: FakeBackend) -> Pipeline:
+    """A server of a home, real but for the trainer."""
+    settings = empty_home(home)
+    store = open_store(settings.database_url)
+    shared = shared_queue(settings, store, serves=True)
+    accelerator = Accelerator(settings.accelerator_lock)
+    pipeline = Pipeline(settings, store, JobManager(store.runs, backend, accelerator, shared=shared))
+    pipeline.queue_again()
+    return pipeline
+
+
+def serve(home: Path, train_steps: int) -> None:
+    """A server that trains one run, until a line on its standard input."""
+    with server_of(home, FakeBackend(step_seconds=0.01)) as rt:
+        rt.traces.ingest_examples(20)
+        rt.datasets.build("mine")
+        queue_run(rt, train_steps)
+        sys.stdin.readline()
+
+
+Another = Callable[[int], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    empty_home(tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def worker(home: Path) -> Iterator[Another]:
+    """Starts the server that does the jobs, as of `serve`, and waits until its run is trained; ended with the test."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(train_steps: int) -> subprocess.Popen[bytes]:
+        script = f"from tests.jobs.waiting.test_one_machine import *; serve(Path({str(home)!r}), {train_steps})"
+        begun.append(subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE))
+        until(lambda: len(steps_of(RunDir(home / "runs" / "r-0001"))) > 20)
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait(30)
+
+
+def until(done: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def queue_run(rt: Pipeline, train_steps: int) -> str:
+    manifest = rt.manifests.build("mine", model_id="tiny", hyperparams={"train_steps": train_steps})
+    return rt.runs.start(manifest).id
+
+
+def steps_of(folder: RunDir) -> list[int]:
+    return [one.train_step for one in folder.metrics()[0] if isinstance(one, TrainMetric)]
+
+
+def test_a_run_that_is_started_at_another_server_is_done_by_the_worker(home: Path, worker: Another) -> None:
+    first = worker(200)
+    with server_of(home, backend := FakeBackend()) as viewer:
+        holder = viewer.queue.state().holder
+        assert holder is not None
+        assert (holder.run, holder.pid) == ("r-0001", first.pid)
+        run = queue_run(viewer, 5)
+        until(lambda: [job.id for job in viewer.queue.state().waiting] == [run])
+        assert viewer.runs.get(run).status is RunStatus.QUEUED
+        until(lambda: viewer.runs.get(run).status is RunStatus.SUCCEEDED)
+        assert backend.trained == []
+        assert owners.local_pid(viewer.runs.state(run).owner) == first.pid
+        assert viewer.runs.get("r-0001").status is RunStatus.SUCCEEDED
+        until(lambda: FileJobs(home / "queue.json").known("") == set())
+
+
+def test_an_evaluation_that_is_started_at_another_server_is_done_by_the_worker(home: Path, worker: Another) -> None:
+    worker(30)
+    with server_of(home, FakeBackend()) as viewer:
+        until(lambda: viewer.runs.get("r-0001").status is RunStatus.SUCCEEDED)
+        viewer.evaluations.start("r-0001")
+        until(lambda: {one.status for one in viewer.evaluations.records()} == {RunStatus.SUCCEEDED})
+        until(lambda: FileJobs(home / "queue.json").known("") == set())
+        assert viewer.jobs.wait(0), "nothing was done here"
+
+
+def test_another_server_stops_what_the_worker_does_and_removes_what_waits(home: Path, worker: Another) -> None:
+    worker(3_000)
+    with server_of(home, FakeBackend()) as viewer:
+        run = queue_run(viewer, 5)
+        until(lambda: viewer.queue.state().waiting)
+        viewer.queue.remove(run)
+        assert viewer.runs.get(run).status is RunStatus.STOPPED
+        viewer.runs.stop("r-0001")
+        until(lambda: viewer.runs.get("r-0001").status is RunStatus.STOPPED)
+        assert not steps_of(viewer.runs.folder(run))
+
+
+def test_a_server_that_lives_takes_over_from_a_worker_that_was_killed(home: Path, worker: Another) -> None:
+    first = worker(300)
+    with server_of(home, backend := FakeBackend(step_seconds=0.001)) as survivor:
+        waits = queue_run(survivor, 5)
+        first.send_signal(signal.SIGKILL)
+        first.wait(30)
+        folder = survivor.runs.folder("r-0001")
+        assert len(steps_of(folder)) < 300
+        until(lambda: {run.status for run in survivor.runs.page().items} == {RunStatus.SUCCEEDED})
+        assert sorted(backend.trained) == ["r-0001", waits]
+        assert steps_of(folder) == list(range(1, 301)), "no train step twice, none left out"
+        assert "shows no sign of life. It is resumed from its last checkpoint." in folder.log_file.read_text()
+
+
+def test_a_server_takes_over_from_a_worker_that_was_ended(home: Path, worker: Another) -> None:
+    first = worker(3_000)
+    with server_of(home, backend := FakeBackend()) as survivor:
+        waits = queue_run(survivor, 5)
+        first.communicate(b"\n", timeout=60)
+        until(lambda: survivor.runs.get(waits).status is RunStatus.SUCCEEDED)
+        assert backend.trained == [waits]
+        assert survivor.runs.get("r-0001").status is RunStatus.STOPPED, "its server was told to end"
+
+
+def test_after_a_kill_a_server_alone_leaves_the_run_interrupted(home: Path, worker: Another) -> None:
+    first = worker(300)
+    first.send_signal(signal.SIGKILL)
+    first.wait(30)
+    with server_of(home, backend := FakeBackend()) as alone:
+        assert alone.runs.get("r-0001").status is RunStatus.INTERRUPTED
+        assert FileJobs(home / "queue.json").known("") == set()
+        run = queue_run(alone, 3)
+        assert alone.queue.wait(30)
+        assert alone.runs.get(run).status is RunStatus.SUCCEEDED
+        assert backend.trained == [run]

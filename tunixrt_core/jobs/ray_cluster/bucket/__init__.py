@@ -1,0 +1,1 @@
+"""Jobs of machines without a shared folder, by a bucket."""

@@ -1,0 +1,1 @@
+"""LoRA and QLoRA: matched modules, their application, and quantised weights."""
