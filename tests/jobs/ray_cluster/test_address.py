@@ -12,11 +12,15 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import empty_home
+from tests.helpers.machines.s3_server import needs_fsspec
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import InvalidInput, InvalidSettings, JobFailed
+from tunixrt_core.evaluation.questions.execution import LoadedModels
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry, require_token_mode
+from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
 from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+from tunixrt_core.jobs.work import Local
 from tunixrt_core.pipeline.pipeline import Pipeline, open_home
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.store.store import open_store
@@ -119,6 +123,20 @@ def test_ray_knows_each_slice_by_chip_and_topology_with_as_many_hosts(slice_: Sl
         accelerator_type=told["accelerator_type"],
         resources_per_worker=found.takes,
     )
+
+
+@needs_fsspec
+def test_processes_that_train_together_share_a_folder_and_no_bucket(tmp_path: Path) -> None:
+    environ = {"TUNIXRT_EXECUTOR": "ray://head:1", "TUNIXRT_BUCKET": f"file://{tmp_path}/bucket"}
+    settings = empty_home(tmp_path / "home", **environ)
+    backend = FakeBackend()
+    here = Local(backend, LoadedModels(backend), None)
+    cluster = Cluster.parse("ray://head:1")
+    by_bucket = RayExecutor(settings, cluster, here, bucket_of(settings, samplers=1))
+    assert by_bucket.processes(None) == 1
+    with pytest.raises(InvalidInput, match="processes: 2, which share one folder"):
+        by_bucket.processes(2)
+    assert RayExecutor(settings, cluster, here).processes(2) == 2
 
 
 @pytest.mark.parametrize("mode", ["", "disabled"])
