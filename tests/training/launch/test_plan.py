@@ -24,6 +24,8 @@ def test_chips_hosts_mesh_and_cost_are_those_of_the_slice(planned: Plan, engine:
     assert (found["per_hour"], found["total"]) == (24.0, 96.0)
     assert found["name"] == "dial-v2"
     assert found["file"].startswith(f"dial-v2.{engine}.")
+    again = "three times by itself" if engine in ("gke", "kuberay") else "when you start it again"
+    assert f"The run is resumed {again}." in " ".join(found["notes"])
 
 
 def test_the_report_of_the_compiled_steps_gives_the_least_cost(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def plan(
         total=None if per_hour is None or wishes.hours is None else per_hour * wishes.hours,
         least=None if wishes.price is None or chip_hours is None else wishes.price * chip_hours,
         compiled=compiled,
-        notes=tuple(_notes(order, manifest, mesh, memory, compiled)),
+        notes=tuple(_notes(order, engine, manifest, mesh, memory, compiled)),
     )
 
 
@@ -164,6 +164,7 @@ def _check(order: Order, engine: Engine, manifest: RunManifest, mesh: tuple[int,
 
 def _notes(
     order: Order,
+    engine: Engine,
     manifest: RunManifest,
     mesh: tuple[int, int],
     memory: MemoryNeed | None,
@@ -183,5 +184,6 @@ def _notes(
     if order.spot and not order.shared:
         yield "A spot slice may be taken away at any time, and the checkpoints with it: keep the run in --shared."
     if on.hosts > 1:
-        yield f"If one of {on.hosts} hosts fails, all end after about a minute; start it again, and it is resumed."
+        again = "three times by itself" if engine in ON_KUBERNETES else "when you start it again"
+        yield f"If one of {on.hosts} hosts fails, all end after about a minute. The run is resumed {again}."
     yield "This was written without an account and never run: the clouds check quota and capacity when it starts."
