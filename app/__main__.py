@@ -48,7 +48,7 @@ def start(
         note(log_file, f"Tunix RT {__version__} begins on {settings.host}:{settings.port}, home {settings.home}")
         serve(settings, auth=not no_auth, on_start=lambda address: _greet(settings, address, log_file, form))
     except (TunixRTError, CannotListen) as error:
-        return _fail(error, 1)
+        return _fail(error, 2 if isinstance(error, InvalidSettings) else 1)
     return 0
 
 

@@ -74,6 +74,15 @@ def test_a_wrong_value_ends_the_process_with_2_and_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_setting_that_the_home_refuses_ends_the_process_with_2_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    done = app("--port", str(port), "--executor", "ray://10.0.0.2:6379?gpus=many")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: TUNIXRT_EXECUTOR: gpus=many is not a number")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_taken_port_ends_the_process_with_1_and_names_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -46,6 +46,8 @@ def test_a_stratum_that_no_trace_has_is_refused_with_the_one_that_may_be_meant()
         built(SOURCES, selection="stratified", by="meta.levle", limit=10)
     with pytest.raises(InvalidDataset, match=r"has meta\.nothing\. Keys seen: source, model, meta\.level"):
         built(SOURCES, selection="stratified", by="meta.nothing", limit=10)
+    with pytest.raises(InvalidDataset, match=r"has model\. Keys seen: source, meta\.level\."):
+        built(SOURCES, selection="stratified", by="model", limit=10)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 30), min_size=1), st.integers(1, 120), st.booleans())

@@ -93,8 +93,9 @@ class FactFinder:
         keys = [f"meta.{key}" for key in sorted(self._keys)]
         alike = get_close_matches(by, keys, 1, 0.7)
         hint = f" Did you mean {alike[0]}?" if alike else ""
-        seen = ", ".join(keys[:_SHOWN_KEYS]) or "none"
-        return f"by: no trace that matches has {by}.{hint} Keys seen: source, model, {seen}."
+        known = [name for name in ("source", "model") if name != by]
+        seen = ", ".join(known + (keys[:_SHOWN_KEYS] or ["no key of meta"]))
+        return f"by: no trace that matches has {by}.{hint} Keys seen: {seen}."
 
     def close(self) -> None:
         if self._answers is not None:

@@ -69,7 +69,7 @@ _NOTHING = {
     "top": "by: no trace that matches has a score of that name.",
     "best": "by: no trace that matches has a right answer and a score of that name.",
     "shortest": "selection: no trace that matches has an answer that is right by its reference.",
-    "budget": "budget: is less than the first row has tokens.",
+    "budget": "budget: the first trace alone is estimated to have more tokens. Raise the budget.",
 }
 
 

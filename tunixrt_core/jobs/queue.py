@@ -167,10 +167,10 @@ class JobManager:
             raise _no_job(job_id)
 
     def move(self, job_id: str, by: int) -> None:
-        """Move a job that waits here forward (-1) or back (+1), within the queue. Raises NotFound."""
+        """Move a job that waits here forward (-1) or back (+1), within the queue. Raises NotFound, Conflict."""
         with self._lock:
             if (job := self._waiting(job_id)) is None:
-                raise _no_job(job_id)
+                raise (self._shared and self._shared.why_not_moved(job_id)) or _no_job(job_id)
             place = self._queue.index(job)
             self._queue.remove(job)
             self._queue.insert(max(0, place + by), job)

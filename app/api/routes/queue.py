@@ -21,7 +21,7 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,109}$")]
 
 @router.get("")
 def show(pipeline: Pipe) -> Queue:
-    """Job that holds the accelerator, in this server or another process of its home, and the jobs waiting here."""
+    """Job that holds the accelerator, in this server or another process of its home, and the jobs waiting."""
     return _queue(pipeline)
 
 
@@ -34,7 +34,7 @@ def remove(id: JobId, pipeline: Pipe) -> Queue:
 
 @router.post("/{id}/move")
 def move(id: JobId, body: MoveBody, pipeline: Pipe) -> Queue:
-    """Move a waiting job forward or back in the queue. 404 if it is not waiting."""
+    """Move a waiting job forward or back in the queue. 404 if it is not waiting, 409 if it waits at another server."""
     pipeline.queue.move(id, body.by)
     return _queue(pipeline)
 

@@ -55,14 +55,14 @@ class Servers:
 
     def end(self) -> None:
         """End the workers that still run."""
-        for process in self.workers.processes:
+        for process in self.workers.started:
             process.kill()
             process.wait()
 
     def start_again(self) -> Pipeline:
         """The next server, which follows the last worker."""
         before, self.workers = self.workers, self._workers()
-        self.workers.processes, self.workers.left_over = before.processes, before.specs[-1:]
+        self.workers.started, self.workers.left_over = before.started, before.specs[-1:]
         return self.start()
 
     def manifest(self, train_steps: int) -> RunManifest:

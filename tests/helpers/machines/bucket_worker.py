@@ -38,7 +38,7 @@ class ByBucket(Executor):
     def __init__(self, bucket: Bucket, models_dir: Path, caches: Path, backend: str = "fake") -> None:
         self._bucket, self._models_dir, self._caches, self._backend = bucket, models_dir, caches, backend
         self.closing = threading.Event()
-        self.processes: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
         self.specs: list[JobSpec] = []
         self.left_over: list[JobSpec] = []  # of the server before
         self.said: list[dict[str, Any]] = []  # by all workers
@@ -67,7 +67,7 @@ class ByBucket(Executor):
             self._follow(spec, stop, mirror)
 
     def _begin(self, spec: JobSpec) -> None:
-        cache = self._caches / str(len(self.processes))
+        cache = self._caches / str(len(self.started))
         command = [sys.executable, "-m", "tests.helpers.machines.bucket_worker", self._bucket.address]
         process = subprocess.Popen(
             [*command, self._bucket.home, str(cache), self._backend, self.owner(spec)],
@@ -80,13 +80,13 @@ class ByBucket(Executor):
         assert process.stdin is not None
         process.stdin.write(spec.to_json().decode())
         process.stdin.close()
-        self.processes.append(process)
+        self.started.append(process)
         self.specs.append(spec)
 
     def _follow(self, spec: JobSpec, stop: StopRequest, mirror: Mirror) -> None:
         """Follow the last process. Raises WorkerLost where it ends without saying so, or seems to (`cut_off`)."""
         lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, args=(self.processes[-1], lines), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.started[-1], lines), daemon=True).start()
         while not self.closing.is_set():
             if stop.is_set():
                 (Path(spec.body["folder"]) / "stop").touch()
@@ -117,7 +117,7 @@ class ByBucket(Executor):
 
     def kill(self) -> None:
         """SIGKILL of the last worker."""
-        self.processes[-1].send_signal(signal.SIGKILL)
+        self.started[-1].send_signal(signal.SIGKILL)
 
 
 def main() -> None:

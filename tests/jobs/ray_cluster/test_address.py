@@ -139,6 +139,12 @@ def test_processes_that_train_together_share_a_folder_and_no_bucket(tmp_path: Pa
     assert RayExecutor(settings, cluster, here).processes(2) == 2
 
 
+@pytest.mark.parametrize("number", ["gpus=many", "cpus=-1", "jobs=inf", "dashboard=nan", "tpus="])
+def test_a_number_that_cannot_be_used_is_named(number: str) -> None:
+    with pytest.raises(InvalidSettings, match=rf"^TUNIXRT_EXECUTOR: {number} is not a number of at least 0\. "):
+        Cluster.parse(f"ray://10.0.0.2:6379?{number}")
+
+
 @pytest.mark.parametrize("mode", ["", "disabled"])
 def test_a_cluster_without_tokens_is_refused_when_the_home_is_opened(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

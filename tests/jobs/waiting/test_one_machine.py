@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import empty_home
-from tunixrt_core.errors import StoreError
+from tunixrt_core.errors import Conflict, StoreError
 from tunixrt_core.jobs.accelerator import Accelerator
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
@@ -201,6 +201,8 @@ def test_another_server_stops_what_the_worker_does_and_removes_what_waits(home: 
     with server_of(home, FakeBackend()) as viewer:
         run = queue_run(viewer, 5)
         until(lambda: viewer.queue.state().waiting)
+        with pytest.raises(Conflict, match=f"{run} does not wait at this server, so it keeps its place"):
+            viewer.queue.move(run, -1)
         viewer.queue.remove(run)
         assert viewer.runs.get(run).status is RunStatus.STOPPED
         viewer.runs.stop("r-0001")

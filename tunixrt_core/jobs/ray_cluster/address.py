@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import urllib.error
 import urllib.request
@@ -56,12 +57,12 @@ class Cluster:
         given = dict(parse_qsl(found.query, keep_blank_values=True))
         slice_ = _slice(given)
         train = given.pop("train", "actors" if slice_ is None or slice_.hosts == 1 else "jax")
+        numbers = {name: _number(name, given.pop(name, default)) for name, default in _NUMBERS.items()}
         try:
-            numbers = {name: float(given.pop(name, default)) for name, default in _NUMBERS.items()}
             port = found.port
         except ValueError as error:
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: {error}. {_EXAMPLE}") from None
-        if found.scheme != "ray" or not found.hostname or port is None or given or min(numbers.values()) < 0:
+        if found.scheme != "ray" or not found.hostname or port is None or given:
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: {address!r} is not the address of a Ray cluster. {_EXAMPLE}")
         jobs, samplers = (max(1, int(numbers.pop(name))) for name in ("jobs", "samplers"))
         builders, dashboard = (int(numbers.pop(name)) for name in ("builders", "dashboard"))
@@ -133,6 +134,17 @@ def _slice(given: dict[str, str]) -> Slice | None:
 
 
 _EXAMPLE = "Write one such as ray://10.0.0.2:6379?gpus=1."
+
+
+def _number(name: str, text: str | float) -> float:
+    """What an address says of one name. Raises InvalidSettings."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:  # also false for nan
+        raise InvalidSettings(f"TUNIXRT_EXECUTOR: {name}={text} is not a number of at least 0. {_EXAMPLE}")
+    return number
 
 
 def require_token_mode(environ: Mapping[str, str]) -> None:

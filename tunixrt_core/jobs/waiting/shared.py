@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from tunixrt_core.errors import StoreError, TunixRTError
+from tunixrt_core.errors import Conflict, StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
 from tunixrt_core.jobs.waiting.job import WaitingJob
 from tunixrt_core.util import owners
@@ -120,6 +120,15 @@ class SharedQueue:
         self.end(spec)
         return True
 
+    def why_not_moved(self, job_id: str) -> Conflict | None:
+        """What to raise where a job waits at another server, which alone changes its order; None where none does."""
+        if all(job.id != job_id for job in self.others):
+            return None
+        return Conflict(
+            f"{job_id} does not wait at this server, so it keeps its place. Only what was started at the server that "
+            "does the jobs can be moved, at that server."
+        )
+
     def end(self, spec: JobSpec) -> None:
         """It is over, or left the queue; nothing where another server has it."""
         if spec.kind not in KINDS:
@@ -196,7 +205,7 @@ class SharedQueue:
             self.end(spec)
             return None
         self._store.renew(spec.id, self._owner, following.to_json().decode())
-        log.info("%s is taken over. %s", spec.id, _why(taken))
+        log.info("%s is taken over. %s", spec.id, _why(taken) or "It waited at another server.")
         return Adopted(following, follower)
 
 

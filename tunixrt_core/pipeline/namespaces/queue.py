@@ -28,7 +28,7 @@ class AcceleratorQueue:
         self._jobs.remove(job_id)
 
     def move(self, job_id: str, by: int) -> None:
-        """Move a waiting job forward (-1) or back (1). Raises NotFound if it is not waiting."""
+        """Move a waiting job forward (-1) or back (1). Raises NotFound if it is not waiting, Conflict if elsewhere."""
         self._jobs.move(job_id, by)
 
     def wait(self, timeout: float | None = None) -> bool:

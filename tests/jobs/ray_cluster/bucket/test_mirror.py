@@ -123,7 +123,7 @@ def test_a_server_that_was_started_again_follows_the_worker_and_stops_it(servers
     with servers.start() as rt:
         run = rt.runs.start(servers.manifest(10_000))
         until(lambda: steps_of(rt, run.id))
-    assert servers.workers.processes[0].poll() is None, "the worker outlives its server"
+    assert servers.workers.started[0].poll() is None, "the worker outlives its server"
     with servers.start_again() as rt:
         rt.queue_again()
         trained = steps_of(rt, run.id)[-1]
@@ -142,7 +142,7 @@ def test_a_worker_that_was_cut_off_ends_when_it_is_back_and_changes_nothing(serv
         until(lambda: steps_of(rt, run.id))
         rt.runs.save_checkpoint(run.id)
         until(lambda: (rt.runs.folder(run.id).checkpoints / "last").exists())
-        first = servers.workers.processes[0]
+        first = servers.workers.started[0]
         first.send_signal(signal.SIGSTOP)
         servers.workers.cut_off.set()
         until(lambda: rt.runs.state(run.id).owner.endswith("#2") and rt.runs.state(run.id).status is RunStatus.RUNNING)
