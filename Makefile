@@ -60,7 +60,7 @@ test-real: .venv/.installed-$(EXTRA)-dev-real
 test-aot: .venv/.installed-$(EXTRA)-dev-aot
 	.venv/bin/python -m pytest tests/aot --aot
 
-# Jobs in a real Ray cluster of two nodes on this machine, which is installed for it: about ten minutes.
+# Jobs in a real Ray cluster of two nodes on this machine, which is installed for it: about twenty minutes.
 test-ray: .venv/.installed-$(EXTRA)-dev-ray
 	.venv/bin/python -m pytest tests/jobs/ray_cluster --all
 

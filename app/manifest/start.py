@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -29,7 +29,9 @@ def start_button(
     `parent` is the run of which it is a clone.
     """
     rt = get_pipeline()
-    submission = next_submission("run", rt.runs.asked_by(manifest))
+    processes = _pick_processes(f"{key}-processes") if rt.queue.several() else None
+    asked: Any = rt.runs.asked_by(manifest)
+    submission = next_submission("run", [asked, processes] if processes else asked)
     if submission.last is not None:
         _show_earlier(submission.last, what)
     queue = rt.queue.state()
@@ -46,7 +48,7 @@ def start_button(
         key=submission.key(key),
     ):
         try:
-            run = rt.runs.start(manifest, request_id=submission.id, parent=parent)
+            run = rt.runs.start(manifest, request_id=submission.id, parent=parent, processes=processes)
         except TunixRTError as error:
             show_error(error)
         else:
@@ -54,6 +56,20 @@ def start_button(
     if queue.holder:
         before = f"{queue.holder.run} and the waiting jobs" if queue.waiting else queue.holder.run
         st.caption(escape_markdown(f"The device is busy, so this run starts after {before}."))
+
+
+def _pick_processes(key: str) -> int | None:
+    """How many machines of the cluster train the run together; None for one."""
+    found = st.number_input(
+        "Machines",
+        min_value=1,
+        value=1,
+        step=1,
+        key=key,
+        width=130,
+        help="How many machines of the Ray cluster train this run together, one process each.",
+    )
+    return int(found) if found > 1 else None
 
 
 def _queue_label(what: str, waiting: int) -> str:

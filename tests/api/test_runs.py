@@ -303,3 +303,16 @@ def test_tunix_trains_a_run_that_the_api_started(tmp_path: Path, application: Fa
         records = api.get(f"{run}/metrics").json()["records"]
         assert [record["train_step"] for record in records if record["kind"] == "train"] == [1, 2, 3]
         state.set_pipeline(None)
+
+
+def test_several_processes_are_refused_by_a_server_that_trains_in_one(api: TestClient, trains: Pipeline) -> None:
+    answer = api.post("/runs", json={"manifest": manifest(trains), "processes": 2})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].startswith("processes: 2, and this server trains in one")
+    assert not api.get("/runs").json()["runs"]
+    assert api.post("/runs", json={"manifest": manifest(trains), "processes": 0}).status_code == 422
+    run = f"/runs/{start(api, trains)['id']}"
+    assert trains.queue.wait(20)
+    assert api.get(run).json()["state"]["processes"] == 1
+    answer = api.post(f"{run}/resume", json={"train_steps": 1_000, "processes": 2})
+    assert (answer.status_code, api.get(run).json()["status"]) == (422, "succeeded")

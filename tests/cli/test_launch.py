@@ -74,4 +74,4 @@ def test_the_report_of_an_earlier_compilation_is_found_again(manifest: Path, tmp
 def test_an_unknown_engine_is_wrong_usage(manifest: Path, tmp_path: Path) -> None:
     done = tunixrt("launch", manifest, "--on", "v5e-1", "--with", "slurm", home=tmp_path / "home")
     assert done.returncode == 2
-    assert "skypilot, gke, gcloud" in done.stderr
+    assert "skypilot, gke, kuberay, gcloud" in done.stderr

@@ -6,6 +6,7 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.pages.conftest import checked, keys, make_run, open_page, press, words
+from tunixrt_core.jobs.work import Local
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.training.estimates.memory import MemoryNeed, MemoryReport
@@ -97,6 +98,22 @@ def test_while_the_device_is_busy_the_button_queues(filled: Pipeline) -> None:
     filled.runs.stop("r-0002")
     filled.runs.stop(first.id)
     assert filled.queue.wait(30)
+
+
+def test_with_a_cluster_the_machines_that_train_together_are_chosen_beside_the_button(
+    filled: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "start-run-processes" not in keys(open_page("new_run.py"))
+    monkeypatch.setattr(Local, "several", True)
+    monkeypatch.setattr(Local, "processes", lambda self, asked: asked or 1)
+    app = open_page("new_run.py", form="0123abcd")
+    checked(app.number_input(key="start-run-processes").set_value(2).run())
+    app = press(app, "start-run")
+    assert app.query_params["run"] == "r-0001"
+    assert filled.queue.wait(30)
+    assert filled.runs.state("r-0001").processes == 2
+    again = open_page("new_run.py", form="0123abcd")
+    assert "start-run" in keys(again), "one machine is another run"
 
 
 def test_a_value_that_cannot_be_used_disables_the_button_and_says_why(filled: Pipeline) -> None:

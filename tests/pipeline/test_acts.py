@@ -32,7 +32,7 @@ READINGS = {
     "manifests": "build clone data dry_run memory_estimate next_run_dir pace preflight preflight_rows",
     "runs": "asked_by base by_request close compare folder get left_in_queue look manifest metrics named page parent "
     "parent_of problems rate_change samples state state_of table",
-    "queue": "state wait",
+    "queue": "several state wait",
     "model_exports": "file get latest_of left_in_queue of_run",
     "evaluations": "check_file compare comparison files get leaderboard leaks left_in_queue records",
     "playground": "busy close get",
@@ -42,7 +42,7 @@ READINGS = {
     "asking": "",
     # the others of the command do no more than compute and prepare
     "foreground": "dry_run hold join memory plan_evaluations prepare preflight preflight_rows rate_change require "
-    "script slice_memory train_along",
+    "script slice_memory train_along use_cluster",
 }
 RECORDED_READINGS = [("exports", "blocks"), ("exports", "traces"), ("model_exports", "archive")]
 

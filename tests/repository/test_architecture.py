@@ -177,7 +177,7 @@ def test_a_broad_except_stands_only_at_the_outermost_frames() -> None:
         "tunixrt_core/training/execution.py",
         "tunixrt_core/training/recording/sinks.py",
         "tunixrt_core/jobs/waiting/job.py",
-        "tunixrt_core/jobs/ray_cluster/worker.py",
+        "tunixrt_core/jobs/ray_cluster/news.py",
         # the libraries of fsspec raise errors of their own trees
         "tunixrt_core/jobs/ray_cluster/bucket/store.py",
         "app/ui/boundary.py",

@@ -30,11 +30,11 @@ def launch(
     shared: Annotated[
         str | None,
         typer.Option(
-            help="Folder that all hosts see: an NFS export SERVER:/PATH, for gke a PersistentVolumeClaim. Required for "
-            "several hosts and for gke."
+            help="Folder that all hosts see: an NFS export SERVER:/PATH, for gke and kuberay a PersistentVolumeClaim. "
+            "Required for several hosts, and for gke and kuberay."
         ),
     ] = None,
-    image: Annotated[str | None, typer.Option(help="Container image, for gke.")] = None,
+    image: Annotated[str | None, typer.Option(help="Container image, for gke and kuberay.")] = None,
     zone: Annotated[str | None, typer.Option(help="Zone; required for gcloud.")] = None,
     spot: Annotated[bool, typer.Option(help="Spot capacity: cheaper, and may be taken away at any time.")] = False,
     install: Annotated[
@@ -47,7 +47,7 @@ def launch(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Write a SkyPilot task, a GKE manifest or a gcloud script for a run, and explain it. Starts nothing."""
+    """Write a SkyPilot task, GKE or KubeRay manifest or gcloud script for a run, and explain it. Starts nothing."""
     engine = next((name for name in ENGINES if name == with_.lower()), None)
     if engine is None:
         raise typer.BadParameter(f"--with must be one of {', '.join(ENGINES)}")

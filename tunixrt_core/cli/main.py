@@ -34,10 +34,12 @@ COMMANDS = {
         f"{_HERE}.memory:slices",
         "Compare TPU slices for a manifest: fit, bound and chip-hours. Exits with 1 if none fits.",
     ),
-    "train": Entry(f"{_HERE}.train:train", "Run a manifest in this process; needs no database."),
+    "train": Entry(
+        f"{_HERE}.train:train", "Run a manifest in this process, or several on a Ray cluster; needs no database."
+    ),
     "launch": Entry(
         f"{_HERE}.launch:launch",
-        "Write a SkyPilot task, a GKE manifest or a gcloud script for a run, and explain it. Starts nothing.",
+        "Write a SkyPilot task, GKE or KubeRay manifest or gcloud script for a run, and explain it. Starts nothing.",
     ),
     "runs": Entry(f"{_HERE}.runs:runs_app", "List, show, tag, archive, stop, save, resume, clone and compare runs."),
     "evaluate": Entry(

@@ -82,6 +82,7 @@ def runs_show(run: RunName, as_json: AsJson = False, home: Home = None) -> None:
             ("Status", state.status),
             ("Phase", state.phase),
             ("Device", state.device),
+            *((("Processes", str(state.processes)),) if state.processes > 1 else ()),
             ("Message", state.message),
             *((("Last resume", f"changed nothing: {state.refused}"),) if state.refused else ()),
             ("Folder", str(folder.path)),

@@ -34,7 +34,14 @@ def train(
         bool,
         typer.Option(help="Dry run: only the largest train step, one evaluation, one checkpoint and one generation."),
     ] = False,
-    processes: Annotated[int, typer.Option(min=1, help="Number of processes that train together.")] = 1,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of processes that train together: machines of the Ray cluster in TUNIXRT_EXECUTOR or, with "
+            "--coordinator, calls of this command.",
+        ),
+    ] = None,
     process_index: Annotated[int, typer.Option(min=0, help="Index of this process among them, from 0.")] = 0,
     coordinator: Annotated[
         str | None, typer.Option(help="host:port of process 0, to which all processes connect.")
@@ -43,14 +50,14 @@ def train(
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Run a manifest in this process; needs no database.
+    """Run a manifest in this process, or several on a Ray cluster; needs no database.
 
     Ctrl-C, SIGTERM and a terminal that closes (SIGHUP) stop after the train step and keep a checkpoint; the exit code
     is then 130, 143 or 129.
     """
     allowed = check_codes(allow)
-    if processes > 1 and (coordinator is None or process_index >= processes):
-        raise typer.BadParameter("several processes need --coordinator, and --process-index below --processes")
+    if process_index >= (processes or 1) or (process_index and coordinator is None):
+        raise typer.BadParameter("must be below --processes, with --coordinator", param_hint="--process-index")
     here = Foreground(settings_of(home))
     here.require()
     loaded = load_manifest(manifest_file)
@@ -61,7 +68,9 @@ def train(
         with accelerator(here, folder, "dry run", wait):
             _dry_run(loaded, folder, here, as_json)
         return
-    if coordinator is not None and processes > 1:
+    if coordinator is None and processes is not None:
+        here.use_cluster(processes)
+    elif coordinator is not None and processes is not None and processes > 1:
         here.join(coordinator, processes, process_index)
         if process_index > 0:
             stop = StopRequest()
@@ -96,7 +105,7 @@ def train_here(
     if resume and (change := here.rate_change(manifest, folder)):
         err.print(change.words)
     with accelerator(here, folder, "train", wait):
-        here.prepare(manifest, folder, resume=resume)
+        here.prepare(manifest, folder, resume=resume, allow=allow)
         state, code = _train_with_display(manifest, folder, here, allow)
     if as_json:
         print_json({"run": folder.path.name, "folder": folder.path, **summarise(folder).to_dict()})

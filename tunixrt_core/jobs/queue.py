@@ -6,10 +6,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import NotFound, ShuttingDown
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
@@ -77,7 +77,7 @@ class JobManager:
 
     def left(self) -> Sequence[JobSpec]:
         """Jobs that the last server of this home left to workers elsewhere; to be submitted again as they are."""
-        return self._executor.left() if self._elsewhere else ()
+        return self.executor.left() if self._elsewhere else ()
 
     @made_once
     def trainings(self) -> Trainings:
@@ -86,17 +86,18 @@ class JobManager:
         return Trainings(self._runs)
 
     @made_once
-    def _executor(self) -> Executor:
+    def executor(self) -> Executor:
+        """What does the jobs: this process, or a cluster."""
         from tunixrt_core.jobs.work import Local
 
         here = Local(self.backend, self.models, self._webhook)
         return self._elsewhere(here) if self._elsewhere else here
 
-    def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> None:
-        """Queue a run, as of `training`."""
+    def submit_training(self, run_id: str, manifest: RunManifest, folder: RunDir, **asked: Any) -> None:
+        """Queue a run, with the options of `training`."""
         from tunixrt_core.jobs.kinds.trainings import training
 
-        self.submit(training(run_id, manifest, folder, allow=allow), self.trainings)
+        self.submit(training(run_id, manifest, folder, **asked), self.trainings)
 
     def submit(self, spec: JobSpec, follower: Follower) -> None:
         """Queue a job. The follower gets its news, its error, or that it left the queue before it began."""
@@ -105,7 +106,7 @@ class JobManager:
                 self._enqueue(spec, follower)
 
     def _enqueue(self, spec: JobSpec, follower: Follower) -> None:
-        executor = self._executor  # made before the lock, as it imports what does jobs
+        executor = self.executor  # made before the lock, as it imports what does jobs
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; start the run again after it is back.")
@@ -199,7 +200,7 @@ class JobManager:
         for job in waiting:
             self._drop(job)
         if self._workers:
-            self._executor.close()
+            self.executor.close()
         for job in running:
             job.stop.ask("Stopped because the server ended; resume continues from the checkpoint.")
         for worker in self._workers:
@@ -263,7 +264,7 @@ class JobManager:
                 self._lock.notify_all()
 
     def _do(self, job: Job) -> None:
-        if why := job.do(self._executor):
+        if why := job.do(self.executor):
             self._lose(job, why)
         if self._shared:
             self._shared.end(job.spec)
@@ -284,11 +285,11 @@ class JobManager:
                 if self._closed:
                     return None
                 job = self._queue[0]
-                needed = self._accelerator if self._executor.takes_accelerator(job.spec) else None
+                needed = self._accelerator if self.executor.takes_accelerator(job.spec) else None
                 held = needed.take(job.spec.run, job.spec.kind) if needed else None
                 if held or needed is None:
                     self._queue.popleft()
-                    owner = self._executor.owner(job.spec)
+                    owner = self.executor.owner(job.spec)
                     holder = Holder(job.spec.run, job.spec.kind, time.time(), owner)
                     self._running[job.spec.id] = job, holder
                     return job, held

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from tunixrt_core.errors import InvalidInput
 from tunixrt_core.runs.ownership import Condition
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.owners import this_owner
@@ -33,6 +34,11 @@ class JobSpec:
     kind: Kind
     body: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 0
+
+    @property
+    def processes(self) -> int:
+        """How many processes do it together, on as many machines."""
+        return int(self.body.get("processes", 1))
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self))
@@ -79,6 +85,7 @@ class Executor(ABC):
     """Does jobs, in this process unless a class says otherwise."""
 
     at_once = 1  # how many jobs it does at a time
+    several = False  # whether a run may choose how many processes train it
 
     @abstractmethod
     def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
@@ -94,6 +101,18 @@ class Executor(ABC):
     def owner(self, spec: JobSpec) -> str:
         """Who does it, as a word of `util.owners`."""
         return this_owner()
+
+    def processes(self, asked: int | None) -> int:
+        """How many processes train a run that requests `asked` of them; None for the default of this executor.
+
+        Raises InvalidInput for a number that it cannot have.
+        """
+        if asked not in (None, 1):
+            raise InvalidInput(
+                f"processes: {asked}, and this server trains in one. Start it with TUNIXRT_EXECUTOR for a Ray cluster, "
+                "or train with `tunixrt train --processes` on each machine."
+            )
+        return 1
 
     def left(self) -> Sequence[JobSpec]:
         """Jobs that the last process with this home left to workers, which may still do them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tunixrt_core.errors import InvalidManifest
+from tunixrt_core.errors import InvalidInput, InvalidManifest
 from tunixrt_core.evaluation.execution import execute_evaluation
 from tunixrt_core.evaluation.folder import EvalState
 from tunixrt_core.evaluation.planning import EvalPlan, plan_evaluation, plan_evaluations
@@ -19,11 +19,13 @@ from tunixrt_core.evaluation.sets.setup import EvalRequest
 from tunixrt_core.home.audit import AuditLog
 from tunixrt_core.jobs.accelerator import Accelerator, Holder
 from tunixrt_core.jobs.kinds.model_exports import execute_export
+from tunixrt_core.jobs.kinds.trainings import require_shares, show_waiting
 from tunixrt_core.jobs.slices import SliceReports
 from tunixrt_core.manifest.data_file import check_data_unchanged
 from tunixrt_core.manifest.manifest import RunManifest, load_run_manifest
 from tunixrt_core.manifest.models import BUILTIN_MODEL_IDS
 from tunixrt_core.pipeline.acts import Acts
+from tunixrt_core.pipeline.elsewhere import train_elsewhere
 from tunixrt_core.pipeline.namespaces.starting import rate_change_of, with_duration
 from tunixrt_core.runs.evaluation_record import TARGETS, Target
 from tunixrt_core.runs.folder import RunDir
@@ -32,13 +34,13 @@ from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.ahead.slices import Slice
 from tunixrt_core.training.estimates.memory import DEVICE_MEMORY, GPUS, Advice, MemoryNeed, advise, need_of
-from tunixrt_core.training.execution import execute_dry_run, execute_training
+from tunixrt_core.training.execution import execute_dry_run, execute_training, train_along
 from tunixrt_core.training.learning_rate import RateChange
 from tunixrt_core.training.model_export import ExportReport, ModelExportOptions
 from tunixrt_core.training.preflight.report import Preflight, RowView
 from tunixrt_core.training.recording.webhook import Webhook
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls
+from tunixrt_core.training.trainer import DryRunReport
 from tunixrt_core.tunix_backend.backend import TunixBackend
 from tunixrt_core.tunix_backend.memory.count import estimate_manifest, measure
 from tunixrt_core.tunix_backend.model.models import local_model
@@ -65,6 +67,8 @@ class Foreground:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._backend = TunixBackend(settings.models_dir, settings.compiled_dir)
+        self._processes = 1
+        self._elsewhere: str | None = None  # the cluster that trains
         self.slices = SliceReports(settings.models_dir, settings.slices_dir)
         Acts(AuditLog(settings.audit_dir)).guard("foreground", self)
 
@@ -82,15 +86,19 @@ class Foreground:
         def told(holder: Holder | None) -> None:
             on_wait(f"{holder or 'another process'}")
 
+        if self._elsewhere is not None:
+            yield  # that of this machine is not used
+            return
         with Accelerator(self._settings.accelerator_lock).hold(folder.path.name, work, wait=wait, on_wait=told):
             yield
 
     # --- train -------------------------------------------------------------------------------------------------------
 
-    def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool) -> None:
+    def prepare(self, manifest: RunManifest, folder: RunDir, *, resume: bool, allow: Iterable[str] = ()) -> None:
         """Make the folder of a run that is about to train, and show it as queued.
 
-        Raises InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
+        Raises InvalidInput where its batch does not divide over the processes,
+        InvalidManifest where it holds a run and that is not to be resumed, Busy for one that is active, Conflict
         for one that has finished all of its train steps, OutputError.
         """
         if folder.state_file.exists():
@@ -103,11 +111,10 @@ class Foreground:
             state.status.to(RunStatus.QUEUED)
             if state.status is RunStatus.SUCCEEDED:
                 with_duration(manifest, state, **manifest.duration.model_dump())
-        folder.create()
-        if folder.before_resume() is None:
-            folder.write_manifest(manifest.to_yaml())
-        folder.write_queued()
-        folder.queued_file.unlink(missing_ok=True)  # of a server that was killed: it trains here now
+        require_shares(manifest, self._processes)
+        show_waiting(manifest, folder, allow=allow, processes=self._processes)
+        if self._elsewhere is None:
+            folder.queued_file.unlink()  # no server queues it again: it trains here now
 
     def rate_change(self, manifest: RunManifest, folder: RunDir) -> RateChange | None:
         """What a resume of the run in this folder with a manifest does to its learning rate; None where the schedule
@@ -121,18 +128,40 @@ class Foreground:
 
     def train(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest, allow: Iterable[str] = ()) -> RunState:
         """Train to the end, or until `stop` is set; never raises for a failed run, whose state says why."""
+        if self._elsewhere is not None:
+            return train_elsewhere(
+                self._settings,
+                self._elsewhere,
+                manifest,
+                folder,
+                self._backend,
+                processes=self._processes,
+                stop=stop,
+                allow=allow,
+            )
         url = self._settings.webhook
         webhook = Webhook(url, folder.path.name, manifest.name) if url else None
-        return execute_training(manifest, folder, self._backend, stop=stop, allow=allow, webhook=webhook)
+        return execute_training(
+            manifest, folder, self._backend, stop=stop, allow=allow, webhook=webhook, processes=self._processes
+        )
+
+    def use_cluster(self, processes: int) -> None:
+        """Train in processes of the cluster in TUNIXRT_EXECUTOR, if it is set. Raises InvalidInput where it must be."""
+        if self._settings.executor is None and processes > 1:
+            raise InvalidInput(
+                f"--processes {processes}: this machine trains in one process. Add --coordinator and --process-index, "
+                "and call the command on each machine; or name a Ray cluster in TUNIXRT_EXECUTOR."
+            )
+        self._processes, self._elsewhere = processes, self._settings.executor
 
     def join(self, coordinator: str, processes: int, index: int) -> None:
         """Make this process one of several that train together. Call it before anything else."""
         self._backend.join(coordinator, processes, index)
+        self._processes = processes
 
     def train_along(self, manifest: RunManifest, folder: RunDir, *, stop: StopRequest) -> None:
         """Train as one of several processes of which another shows and writes what happens."""
-        self._backend.begin_together(ready=True)
-        self._backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
+        train_along(manifest, folder, self._backend, stop=stop)
 
     def dry_run(self, manifest: RunManifest, folder: RunDir, *, on_phase: Phase) -> DryRunReport | None:
         """The largest train step, one evaluation, checkpoint and generation; no files are kept."""

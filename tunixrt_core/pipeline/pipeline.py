@@ -252,7 +252,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True, serves: bool = Fa
         backend,
         accelerator,
         webhook=settings.webhook,
-        elsewhere=_elsewhere(settings),
+        elsewhere=_elsewhere(settings, settings.executor) if settings.executor else None,
         shared=shared_queue(settings, store, serves=serves),
     )
     pipeline = Pipeline(settings, store, jobs)
@@ -277,16 +277,7 @@ def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQue
     return SharedQueue(jobs, "", WorkerLock(settings.home / "worker.lock", jobs))
 
 
-def _elsewhere(settings: Settings) -> Callable[[Executor], Executor] | None:
-    """What makes the executor of TUNIXRT_EXECUTOR around that of this process. Raises InvalidSettings."""
-    if settings.executor is None:
-        return None
-    from tunixrt_core.jobs.ray_cluster.address import Cluster, require_ray, require_token_mode
-    from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
-    from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+def _elsewhere(settings: Settings, address: str) -> Callable[[Executor], Executor]:
+    from tunixrt_core.pipeline.elsewhere import elsewhere
 
-    cluster = Cluster.parse(settings.executor)
-    require_token_mode(os.environ)
-    require_ray()
-    bucket = bucket_of(settings, samplers=cluster.samplers)
-    return lambda here: RayExecutor(settings, cluster, here, bucket)
+    return elsewhere(settings, address)

@@ -135,8 +135,8 @@ class RunDir(RunPaths, OwnedFolder[RunState]):
         """Write the manifest as YAML; a reader meanwhile sees the whole old one."""
         write_atomic(self.manifest_file, text.encode())
 
-    def write_queued(self) -> None:
-        """Show the run as queued by this process, keeping the progress from before a resume."""
+    def write_queued(self, processes: int = 1) -> None:
+        """Show the run as queued by this process for N `processes`, with the progress from before a resume."""
         now = self.state() if self.state_file.exists() else RunState()
         self.write_state(
             replace(
@@ -148,6 +148,7 @@ class RunDir(RunPaths, OwnedFolder[RunState]):
                 phase="",
                 message="",
                 refused="",
+                processes=processes,
                 before=self.before_resume(),
             )
         )
@@ -158,6 +159,15 @@ class RunDir(RunPaths, OwnedFolder[RunState]):
         if state.before is not None:
             return state.before
         return state.to_dict() if state.status.over and state.started_at else None
+
+    def write_waits(self, why: str) -> bool:
+        """Show why a queued run of this process does not begin. Whether that is new; False where it does not wait."""
+        state = self.state()
+        waits = state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
+        if not waits or state.message == why:
+            return False
+        self.write_state(replace(state, message=why, updated_at=time.time()))
+        return True
 
     def write_stopped_before_start(self) -> None:
         """As `write_never_began`, by its user."""

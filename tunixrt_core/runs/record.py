@@ -54,6 +54,7 @@ NEXT: dict[RunStatus, set[RunStatus]] = {
     RunStatus.BROKEN: set(),  # to be repaired or moved aside first
 }
 Seconds = Annotated[float, Meta(ge=0, le=2**36)]  # as Unix time up to the year 4147, which datetime can hold
+Processes = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class RunState(OwnedState):
     earlier_seconds: Seconds = 0.0  # trained before the run was resumed
     phase_at: Seconds = 0.0  # when its phase began
     device: str = ""
+    processes: Processes = 1  # that train it together
     plan: TrainPlan = field(default_factory=TrainPlan)
     alerts: Mapping[str, int] = field(default_factory=dict)  # name of an alert -> how often it was raised
     refused: str = ""  # why the last resume ended before a new train step, and changed nothing

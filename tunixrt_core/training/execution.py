@@ -25,7 +25,7 @@ from tunixrt_core.training.recording.recorder import RunRecorder
 from tunixrt_core.training.recording.sinks import SparedSink
 from tunixrt_core.training.recording.webhook import Webhook
 from tunixrt_core.training.stop import StopRequest
-from tunixrt_core.training.trainer import DryRunReport, TrainControls, TrainOutcome
+from tunixrt_core.training.trainer import DryRunReport, NoObserver, TrainControls, TrainOutcome
 from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.regular import read_object_or_none
 from tunixrt_core.util.files.space import unwritable
@@ -48,6 +48,7 @@ def execute_training(
     allow: Iterable[str] = (),
     webhook: Webhook | None = None,
     attempt: Attempt | None = None,
+    processes: int = 1,
 ) -> RunState:
     """Run one manifest in this thread, from its data file to `result.json`; never raises for a failed run.
 
@@ -61,12 +62,18 @@ def execute_training(
 
     `attempt`: whose start this is; that of this process where none is given. If another process has started the run
     again, this one stops and writes nothing more to the folder; the state returned is interrupted and says so.
+    `processes`: how many train it together; this is the first of them, the others call `train_along`.
     """
     folder.create()
     folder.stop_file.unlink(missing_ok=True)
     folder.save_file.unlink(missing_ok=True)
     recorder = RunRecorder(
-        folder, watch=Watch(manifest), on_status=on_status, before=folder.before_resume(), attempt=attempt
+        folder,
+        watch=Watch(manifest),
+        on_status=on_status,
+        before=folder.before_resume(),
+        attempt=attempt,
+        processes=processes,
     )
     recorder.once_begun(lambda: folder.write_manifest(manifest.to_yaml()))
     recorder.once_begun(lambda: folder.result_file.unlink(missing_ok=True))
@@ -81,6 +88,12 @@ def execute_training(
     finally:
         recorder.close()
     return recorder.state
+
+
+def train_along(manifest: RunManifest, folder: RunDir, backend: Backend, *, stop: threading.Event) -> None:
+    """Train as one of several processes of which another one calls `execute_training`. Raises its error."""
+    backend.begin_together(ready=True)
+    backend.trainer().train(manifest, folder.path, observer=NoObserver(), controls=TrainControls(stop))
 
 
 def _train_to_its_end(

@@ -71,11 +71,18 @@ class TunixBackend:
         found = memory_need(manifest, sizes, this_machine(self._processes), manifest.max_seq_length)
         return found[0] if found else None
 
-    def join(self, coordinator: str, processes: int, index: int) -> None:
+    def join(self, coordinator: str, processes: int, index: int, *, only_there: bool = False) -> None:
         """Make this process one of several that train together. Call it before any other method of the backend."""
         from tunixrt_core.tunix_backend.train.processes import join
 
-        join(coordinator, processes, index)
+        join(coordinator, processes, index, only_there=only_there)
+        self._processes = processes
+
+    def joined(self, processes: int) -> None:
+        """As `join`, where another library has called `jax.distributed.initialize`. Raises TrainingError if not."""
+        from tunixrt_core.tunix_backend.train.processes import require_joined
+
+        require_joined(processes)
         self._processes = processes
 
     def begin_together(self, *, ready: bool) -> None:

@@ -202,11 +202,21 @@ class ModelExportBody(Body):
     checkpoint: str = Field("last", pattern=r"^(last|best|[0-9]{1,9})$", description="last, best or a train step.")
 
 
+MAX_PROCESSES = 4096
+
+
 class RunBody(Body):
     manifest: dict[str, Any] = Field(description="Run manifest, as returned by POST /api/tunix/sft/manifest.")
     allow: list[Code] = Field([], max_length=100, description="Codes of preflight findings that must not block.")
     parent: str | None = Field(
         None, min_length=1, max_length=100, description="Id of the run that this one clones; recorded with the run."
+    )
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_PROCESSES,
+        description="Machines of a Ray cluster that train it together, one process each. Null: one, or the hosts of "
+        "its TPU slice.",
     )
 
 
@@ -220,6 +230,7 @@ class ResumeBody(Body):
         description="stretch: the schedule of the longer run (default); keep: the last learning rate to the end; "
         "restart: a new schedule over the new train steps.",
     )
+    processes: int | None = Field(None, ge=1, le=MAX_PROCESSES, description="As of a start. Null: as many as before.")
     dry_run: bool = Field(False, description="Only answer what would happen to the learning rate.")
 
     @model_validator(mode="after")

@@ -61,7 +61,7 @@ def start(body: RunBody, response: Response, pipeline: Pipe, key: IdempotencyKey
     """Queue a run. 200 with the existing run if this Idempotency-Key already started one; 501 without Tunix."""
     manifest = RunManifest.from_dict(body.manifest)
     known = key is not None and pipeline.runs.by_request(key) is not None
-    run = pipeline.runs.start(manifest, request_id=key, allow=body.allow, parent=body.parent)
+    run = pipeline.runs.start(manifest, request_id=key, allow=body.allow, parent=body.parent, processes=body.processes)
     if known:
         response.status_code = 200
     return _detail(pipeline, run)
@@ -207,10 +207,13 @@ def resume(id: RunId, pipeline: Pipe, body: ResumeBody | None = None, key: Idemp
     ended before it.
     """
     longer = body or ResumeBody()
-    asked = longer.model_dump(exclude={"dry_run"})
+    asked = longer.model_dump(exclude={"dry_run", "processes"})
     known = key is not None and pipeline.requests.used(key)  # it was resumed under this key: nothing changes now
     change = None if known else pipeline.runs.rate_change(id, **asked)
-    run = pipeline.runs.get(id) if longer.dry_run else pipeline.runs.resume(id, **asked, request_id=key)
+    if longer.dry_run:
+        run = pipeline.runs.get(id)
+    else:
+        run = pipeline.runs.resume(id, **asked, processes=longer.processes, request_id=key)
     told = RateChange(**change.to_dict()) if change else None
     return ResumedRun(**_detail(pipeline, run).model_dump(), learning_rate=told)
 

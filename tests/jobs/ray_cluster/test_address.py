@@ -12,14 +12,19 @@ import pytest
 
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.homes import empty_home
+from tests.helpers.machines.s3_server import needs_fsspec
 from tests.helpers.makers import make_manifest
-from tunixrt_core.errors import InvalidSettings, JobFailed
+from tunixrt_core.errors import InvalidInput, InvalidSettings, JobFailed
+from tunixrt_core.evaluation.questions.execution import LoadedModels
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry, require_token_mode
+from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
 from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+from tunixrt_core.jobs.work import Local
 from tunixrt_core.pipeline.pipeline import Pipeline, open_home
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.store.store import open_store
+from tunixrt_core.training.ahead.slices import Slice, known_slices
 
 
 class Head(BaseHTTPRequestHandler):
@@ -67,6 +72,77 @@ def test_another_address_is_refused_with_an_example(address: str) -> None:
 def test_a_number_that_cannot_be_used_is_named(number: str) -> None:
     with pytest.raises(InvalidSettings, match=rf"^TUNIXRT_EXECUTOR: {number} is not a number of at least 0\. "):
         Cluster.parse(f"ray://10.0.0.2:6379?{number}")
+
+
+def test_a_job_takes_of_a_machine_what_the_address_says() -> None:
+    assert Cluster.parse("ray://head:1").takes == {"CPU": 1}
+    assert Cluster.parse("ray://head:1?cpus=0&gpus=0.5&tpus=4").takes == {"GPU": 0.5, "TPU": 4}
+
+
+def test_a_slice_says_how_many_processes_train_and_what_each_takes() -> None:
+    found = Cluster.parse("ray://head:1?slice=v6e-16&cpus=8")
+    assert (found.takes, found.train) == ({"CPU": 8, "TPU": 4}, "jax")
+    assert (found.processes(None), found.processes(4)) == (4, 4)
+    with pytest.raises(InvalidInput, match="processes: 2, and v6e-16 has 4 hosts"):
+        found.processes(2)
+    jax_trainer = found.to_dict("/home/jobs")["jax_trainer"]
+    assert jax_trainer == {"topology": "4x4", "accelerator_type": "TPU-V6E", "storage_path": "/home/jobs"}
+    single = Cluster.parse("ray://head:1?slice=v5e-8")
+    assert (single.takes["TPU"], single.train, single.processes(None)) == (8, "actors", 1)
+
+
+def test_without_a_slice_a_run_says_how_many_processes_train() -> None:
+    plain, jax = (Cluster.parse(f"ray://head:1?train={train}") for train in ("actors", "jax"))
+    assert [plain.processes(None), plain.processes(1), plain.processes(3)] == [1, 1, 3]
+    assert plain.to_dict("jobs")["jax_trainer"] is None
+    assert jax.to_dict("jobs")["jax_trainer"] == {"topology": None, "accelerator_type": None, "storage_path": "jobs"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("slice=v6e-7", "v6e-7"),
+        ("slice=v6e-16&tpus=4", "Leave tpus out"),
+        ("train=torch", "train=torch"),
+        ("train=jax&gpus=1", "jax without gpus"),
+    ],
+)
+def test_a_slice_or_a_way_to_train_that_there_is_none_is_refused(asked: str, said: str) -> None:
+    with pytest.raises(InvalidSettings, match=rf"^TUNIXRT_EXECUTOR: .*{said}"):
+        Cluster.parse(f"ray://head:1?{asked}")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.parametrize("slice_", [each for each in known_slices() if each.hosts > 1], ids=lambda each: each.name)
+def test_ray_knows_each_slice_by_chip_and_topology_with_as_many_hosts(slice_: Slice) -> None:
+    from ray.train import ScalingConfig
+    from ray.util.tpu import get_tpu_worker_resources
+
+    found = Cluster.parse(f"ray://head:1?slice={slice_.name}")
+    told = found.to_dict("")["jax_trainer"]
+    hosts, _ = get_tpu_worker_resources(told["topology"], told["accelerator_type"], found.takes, 1)
+    assert hosts == slice_.hosts
+    ScalingConfig(
+        num_workers=found.processes(None),
+        use_tpu=True,
+        topology=told["topology"],
+        accelerator_type=told["accelerator_type"],
+        resources_per_worker=found.takes,
+    )
+
+
+@needs_fsspec
+def test_processes_that_train_together_share_a_folder_and_no_bucket(tmp_path: Path) -> None:
+    environ = {"TUNIXRT_EXECUTOR": "ray://head:1", "TUNIXRT_BUCKET": f"file://{tmp_path}/bucket"}
+    settings = empty_home(tmp_path / "home", **environ)
+    backend = FakeBackend()
+    here = Local(backend, LoadedModels(backend), None)
+    cluster = Cluster.parse("ray://head:1")
+    by_bucket = RayExecutor(settings, cluster, here, bucket_of(settings, samplers=1))
+    assert by_bucket.processes(None) == 1
+    with pytest.raises(InvalidInput, match="processes: 2, which share one folder"):
+        by_bucket.processes(2)
+    assert RayExecutor(settings, cluster, here).processes(2) == 2
 
 
 @pytest.mark.parametrize("mode", ["", "disabled"])

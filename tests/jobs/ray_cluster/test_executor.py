@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,21 +20,6 @@ from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.record import RunStatus
 
 pytestmark = needs_ray
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
-    with RayNodes(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
-
-
-@pytest.fixture
-def home(nodes: RayNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, value in nodes.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TUNIXRT_EXECUTOR", nodes.address)
-    monkeypatch.setenv("TUNIXRT_ALLOW", str(tmp_path))
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tunixrt_core.training.launch.plan import Launch, Wishes, plan
 WISHES: dict[Engine, dict[str, Any]] = {
     "skypilot": {"shared": "10.0.0.2:/tunixrt"},
     "gke": {"shared": "runs", "image": "registry.example/tunix-rt:tpu"},
+    "kuberay": {"shared": "runs", "image": "registry.example/tunix-rt:tpu"},
     "gcloud": {"shared": "10.0.0.2:/tunixrt", "zone": "us-west4-a"},
 }
 Plan = Callable[..., Launch]

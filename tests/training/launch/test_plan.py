@@ -24,6 +24,8 @@ def test_chips_hosts_mesh_and_cost_are_those_of_the_slice(planned: Plan, engine:
     assert (found["per_hour"], found["total"]) == (24.0, 96.0)
     assert found["name"] == "dial-v2"
     assert found["file"].startswith(f"dial-v2.{engine}.")
+    again = "three times by itself" if engine in ("gke", "kuberay") else "when you start it again"
+    assert f"The run is resumed {again}." in " ".join(found["notes"])
 
 
 def test_the_report_of_the_compiled_steps_gives_the_least_cost(tmp_path: Path) -> None:
@@ -58,6 +60,8 @@ def test_a_slice_that_is_none_is_refused_with_those_that_are(planned: Plan, engi
         ("skypilot", "7x-8", {}, "Use --with gke"),
         ("gke", "v5e-4", {"image": None}, "--image: missing"),
         ("gke", "v5e-4", {"shared": None}, "--shared: missing"),
+        ("kuberay", "v5e-4", {"image": None}, "--image: missing. .* EXTRA=tpu,ray"),
+        ("kuberay", "v5e-4", {"shared": None}, "--shared: missing"),
         ("gke", "v5e-4", {"hyper": {"mesh_fsdp": 4, "mesh_tp": 2}}, "mesh: 8 devices, and v5e-4 has 4"),
         ("gke", "v5e-4", {"hyper": {"mesh_fsdp": 4, "batch_size": 6}}, "6 rows do not divide over mesh.fsdp 4"),
     ],

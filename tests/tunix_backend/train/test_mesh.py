@@ -109,6 +109,7 @@ def test_two_processes_give_the_losses_of_one_device_and_one_of_them_reports(
     folder = RunDir(tmp_path / "run")
     assert folder.state().plan["restored_train_step"] == 2
     assert folder.state().plan["mesh"] == {"fsdp": 4, "tp": 1}
+    assert folder.state().processes == 2
     records = folder.metrics()[0]
     of = {kind: [(str(r.train_step), r) for r in records if r.kind == kind] for kind in ("train", "eval")}
     assert [step for step, _ in of["train"]] == [str(i) for i in range(1, STEPS + 1)]

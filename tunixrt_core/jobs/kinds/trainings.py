@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunixrt_core.errors import StoreError
+from tunixrt_core.errors import InvalidInput, StoreError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Tell
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.ownership import Condition
@@ -41,12 +41,34 @@ def work(spec: JobSpec, place: Workplace, stop: StopRequest, tell: Tell) -> None
         on_begun=lambda: tell({"begun": True}),
         allow=spec.body["allow"],
         attempt=place.attempt(spec),
+        processes=spec.processes,
         webhook=Webhook(place.webhook, spec.run, manifest.name) if place.webhook else None,
     )
 
 
+def work_along(spec: JobSpec, place: Workplace, stop: StopRequest) -> None:
+    """Train as one of the processes of which the first one does `work`. Raises its error."""
+    from tunixrt_core.manifest.manifest import RunManifest
+    from tunixrt_core.training.execution import train_along
+
+    train_along(RunManifest.from_dict(spec.body["manifest"]), _folder(spec), place.backend, stop=stop)
+
+
+def require_shares(manifest: RunManifest, processes: int) -> None:
+    """Raises InvalidInput where the rows of a batch do not divide over the processes."""
+    if manifest.batch.size % processes:
+        raise InvalidInput(
+            f"processes: {processes}, over which {manifest.batch.size} rows per batch do not divide. Change one."
+        )
+
+
 def show_waiting(
-    manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = (), request_id: str | None = None
+    manifest: RunManifest,
+    folder: RunDir,
+    *,
+    allow: Iterable[str] = (),
+    processes: int = 1,
+    request_id: str | None = None,
 ) -> None:
     """Make the folder of a run show `queued`, and its manifest; of a resume not before its first new train step.
 
@@ -56,20 +78,33 @@ def show_waiting(
     resumes = folder.before_resume() is not None
     if not resumes:
         folder.write_manifest(manifest.to_yaml())
-    waiting = {"allow": sorted(allow), "manifest": manifest.to_dict() if resumes else None, "request": request_id}
+    waiting = {
+        "allow": sorted(allow),
+        "manifest": manifest.to_dict() if resumes else None,
+        "processes": processes,
+        "request": request_id,
+    }
     write_json(folder.queued_file, waiting)
-    folder.write_queued()
+    folder.stop_file.unlink(missing_ok=True)  # of its last training
+    folder.write_queued(processes)
 
 
-def training(run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = ()) -> JobSpec:
+def training(
+    run_id: str, manifest: RunManifest, folder: RunDir, *, allow: Iterable[str] = (), processes: int = 1
+) -> JobSpec:
     """The job of a run. Its folder shows that it waits, as of `show_waiting`, and is made to where it does not.
 
-    `allow` are codes of findings that must not block it.
+    `allow` are codes of findings that must not block it, `processes` how many train together.
     """
     allowed = sorted(allow)
     if not _shows_waiting(folder):
-        show_waiting(manifest, folder, allow=allowed)
-    body = {"manifest": manifest.to_dict(), "folder": str(folder.path), "allow": allowed}
+        show_waiting(manifest, folder, allow=allowed, processes=processes)
+    body = {
+        "manifest": manifest.to_dict(),
+        "folder": str(folder.path),
+        "allow": allowed,
+        "processes": processes,
+    }
     return JobSpec(run_id, run_id, "train", body, folder.next_attempt().number)
 
 
@@ -78,7 +113,7 @@ def _again(spec: JobSpec) -> JobSpec:
     from tunixrt_core.manifest.manifest import RunManifest
 
     manifest = RunManifest.from_dict(spec.body["manifest"])
-    return training(spec.run, manifest, _folder(spec), allow=spec.body["allow"])
+    return training(spec.run, manifest, _folder(spec), allow=spec.body["allow"], processes=spec.processes)
 
 
 def _shows_waiting(folder: RunDir) -> bool:
@@ -106,7 +141,9 @@ class Trainings(Follower):
         self._runs = runs
 
     def told(self, spec: JobSpec, news: Mapping[str, Any]) -> None:
-        if news.get("begun"):
+        if why := news.get("waits"):
+            self._show_waits(spec, why)
+        elif news.get("begun"):
             self._mirror(spec.run, manifest=spec.body["manifest"])
         else:
             self._mirror_state(spec.run, _folder(spec).state())
@@ -122,7 +159,23 @@ class Trainings(Follower):
         log.warning("%s: %s", spec.run, message)
         folder = _folder(spec)
         folder.write_never_began(RunStatus.FAILED, message)
+        self._write_failed(spec, message)
         self._mirror_state(spec.run, folder.state())
+
+    def _show_waits(self, spec: JobSpec, why: str) -> None:
+        folder = _folder(spec)
+        if folder.write_waits(why):
+            folder.log(why)
+            self._mirror_state(spec.run, folder.state())
+
+    def _write_failed(self, spec: JobSpec, message: str) -> None:
+        """Of several processes one failed, and the first one had to be ended before it could record that."""
+        folder = _folder(spec)
+        state = folder.read_state()
+        if spec.processes > 1 and not state.status.over:
+            failed = replace(state, status=RunStatus.FAILED, message=message, phase="", ended_at=state.updated_at)
+            folder.write_state(failed if state.before is None else state.not_resumed(message))
+            folder.log(message)
 
     def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
         folder = _folder(spec)

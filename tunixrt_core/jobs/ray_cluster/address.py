@@ -8,14 +8,22 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tunixrt_core.errors import InvalidSettings, JobFailed
+from tunixrt_core.errors import InvalidInput, InvalidSettings, InvalidSlice, JobFailed
+from tunixrt_core.training.ahead.slices import Slice, find_slice
 
 _SECONDS = 10.0  # that the head has for an answer
+_ACCELERATORS = {  # Ray's names of the chips: ray.util.accelerators
+    "v4": "TPU-V4",
+    "v5e": "TPU-V5LITEPOD",
+    "v5p": "TPU-V5P",
+    "v6e": "TPU-V6E",
+    "7x": "TPU-V7X",
+}
 _NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0, "builders": 4.0, "dashboard": 8265.0}
 
 
@@ -23,8 +31,10 @@ _NUMBERS = {"cpus": 1.0, "gpus": 0.0, "tpus": 0.0, "jobs": 1.0, "samplers": 1.0,
 class Cluster:
     """`ray://head:6379?cpus=4&gpus=1&jobs=2`: where the head is, what one job takes, and how many are done at a time.
 
-    `samplers` are the workers of one evaluation, each of which takes as much as a job. `builders` are the CPUs that
-    check the traces of one dataset build; with 0 it stays in its own process.
+    `samplers` are the workers of one evaluation, each of which takes as much as a job, as do the processes that do one
+    training together. `slice` is a TPU slice, such as `v6e-16`, of which a job takes a host and a training of several
+    processes all; with `train` "jax" Ray Train's JaxTrainer starts the processes, as it does in such a slice.
+    `builders` are the CPUs that check the traces of one dataset build; with 0 it stays in its own process.
     `dashboard` is the port of Ray's own dashboard, which is asked whether the token is right.
     """
 
@@ -37,12 +47,16 @@ class Cluster:
     samplers: int
     builders: int
     dashboard: int
+    slice: Slice | None = None
+    train: str = "actors"
 
     @classmethod
     def parse(cls, address: str) -> Cluster:
         """Raises InvalidSettings."""
         found = urlsplit(address)
         given = dict(parse_qsl(found.query, keep_blank_values=True))
+        slice_ = _slice(given)
+        train = given.pop("train", "actors" if slice_ is None or slice_.hosts == 1 else "jax")
         numbers = {name: _number(name, given.pop(name, default)) for name, default in _NUMBERS.items()}
         try:
             port = found.port
@@ -52,16 +66,71 @@ class Cluster:
             raise InvalidSettings(f"TUNIXRT_EXECUTOR: {address!r} is not the address of a Ray cluster. {_EXAMPLE}")
         jobs, samplers = (max(1, int(numbers.pop(name))) for name in ("jobs", "samplers"))
         builders, dashboard = (int(numbers.pop(name)) for name in ("builders", "dashboard"))
+        if train not in ("actors", "jax") or (train == "jax" and numbers["gpus"]):
+            raise InvalidSettings(f"TUNIXRT_EXECUTOR: train={train} is not actors, or jax without gpus. {_EXAMPLE}")
         return cls(
-            found.hostname, port, **numbers, jobs=jobs, samplers=samplers, builders=builders, dashboard=dashboard
+            found.hostname,
+            port,
+            **numbers,
+            jobs=jobs,
+            samplers=samplers,
+            builders=builders,
+            dashboard=dashboard,
+            slice=slice_,
+            train=train,
         )
 
     @property
     def is_loopback(self) -> bool:
         return self.host in ("127.0.0.1", "localhost")
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    @property
+    def takes(self) -> dict[str, float]:
+        """What one process takes of a machine, as of Ray's resources."""
+        given = {"CPU": self.cpus, "GPU": self.gpus, "TPU": self.tpus}
+        return {name: number for name, number in given.items() if number}
+
+    def processes(self, asked: int | None) -> int:
+        """How many processes train a run that requests `asked`: by default one, or one per host of the slice.
+
+        Raises InvalidInput for another number than that of the hosts.
+        """
+        if self.slice is None:
+            return asked or 1
+        if asked not in (None, self.slice.hosts):
+            raise InvalidInput(f"processes: {asked}, and {self.slice.name} has {self.slice.hosts} hosts. Leave it out.")
+        return self.slice.hosts
+
+    def to_dict(self, storage: str) -> dict[str, Any]:
+        """What the agent needs, for JSON. `storage`: the folder for what Ray Train writes."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "takes": self.takes,
+            "samplers": self.samplers,
+            "jax_trainer": {**self._topology(), "storage_path": storage} if self.train == "jax" else None,
+        }
+
+    def _topology(self) -> dict[str, str | None]:
+        """The slice, as Ray's JaxTrainer is told of it; its values are None without one."""
+        if self.slice is None:
+            return {"topology": None, "accelerator_type": None}
+        topology = self.slice.topology.partition(":")[2]
+        return {"topology": topology, "accelerator_type": _ACCELERATORS[self.slice.chip.name]}
+
+
+def _slice(given: dict[str, str]) -> Slice | None:
+    """The slice of an address, which says in its place how many chips a process takes. Raises InvalidSettings."""
+    if (name := given.pop("slice", None)) is None:
+        return None
+    if "tpus" in given:
+        raise InvalidSettings("TUNIXRT_EXECUTOR: slice and tpus. Leave tpus out: the slice says how many.")
+    try:
+        found = find_slice(name)
+    except InvalidSlice as error:
+        raise InvalidSettings(f"TUNIXRT_EXECUTOR: {error}") from None
+    given["tpus"] = str(found.chips // found.hosts)
+    return found
 
 
 _EXAMPLE = "Write one such as ray://10.0.0.2:6379?gpus=1."

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from tunixrt_core.jobs.ray_cluster.several.machines import as_options
 from tunixrt_core.jobs.ray_cluster.worker import Worker
 from tunixrt_core.jobs.spec import JobSpec
 
@@ -65,9 +66,10 @@ class Agent:
             self._say(id=job_id, news=news)
         if ended is None:
             self._ask(job_id)
-        else:
-            self._say(id=job_id, ended=ended)
-            self.drop(job_id)  # here, as the server may end before it could ask for it
+            return
+        how, why = ended
+        self._say(id=job_id, **({"lost": why} if how == "lost" else {"ended": ended}))
+        self.drop(job_id)  # here, as the server may end before it could ask for it
 
     def _ask(self, job_id: str) -> None:
         actor, seen = self._jobs[job_id]
@@ -92,17 +94,17 @@ class Agent:
     def _make(self, spec: JobSpec, text: str) -> Any:
         hello = self._hello
         owner = f"ray:{hello['namespace']}/{spec.id}#{spec.attempt}"
-        takes = {"num_cpus": hello["cpus"], "num_gpus": hello["gpus"]}
-        takes |= {"resources": {"TPU": hello["tpus"]}} if hello["tpus"] else {}
-        spreads = spec.kind == "evaluate" and hello["samplers"] > 1  # then its samplers take it
+        # then its processes, or its samplers, take what a job takes
+        is_apart = spec.processes > 1 or (spec.kind == "evaluate" and hello["samplers"] > 1)
+        parts = {"takes": hello["takes"], "samplers": hello["samplers"], "jax_trainer": hello["jax_trainer"]}
         remote = self._ray.remote(Worker).options(
             name=spec.id,
             lifetime="detached",
             max_restarts=0,  # the queue decides on a resume
-            max_concurrency=4,
-            **({"num_cpus": 0} if spreads else takes),
+            max_concurrency=8,
+            **({"num_cpus": 0} if is_apart else as_options(hello["takes"])),
         )
-        return remote.remote(text.encode(), owner, hello["place"], takes if spreads else None, hello["samplers"])
+        return remote.remote(text.encode(), owner, hello["place"], parts if is_apart else None)
 
     def _say(self, **line: Any) -> None:
         print(json.dumps(line), file=self._out, flush=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import JobFailed, NotFound, Stopped, Superseded
+from tunixrt_core.errors import InvalidInput, JobFailed, NotFound, Stopped, Superseded
 from tunixrt_core.evaluation.folder import EvalDir, EvalState
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry
 from tunixrt_core.jobs.ray_cluster.agent_process import AgentProcess
@@ -52,6 +53,7 @@ class RayExecutor(Executor):
         self._agent: AgentProcess | None = None
         self.closing = threading.Event()  # the server ends: workers are left alone
         self.at_once = cluster.jobs
+        self.several = cluster.slice is None
 
     def takes_accelerator(self, spec: JobSpec) -> bool:
         return spec.kind not in _AWAY
@@ -59,6 +61,15 @@ class RayExecutor(Executor):
     def owner(self, spec: JobSpec) -> str:
         away = f"ray:{self._namespace}/{spec.id}#{spec.attempt}"
         return away if spec.kind in _AWAY else self._here.owner(spec)
+
+    def processes(self, asked: int | None) -> int:
+        count = self._cluster.processes(asked)
+        if count > 1 and self._bucket is not None:
+            raise InvalidInput(
+                f"processes: {count}, which share one folder, and workers with TUNIXRT_BUCKET have none. Train in one "
+                "process, or share the folder of the home."
+            )
+        return count
 
     def left(self) -> list[JobSpec]:
         """The jobs whose workers the last server of this home followed."""
@@ -94,6 +105,7 @@ class RayExecutor(Executor):
         finally:
             if not self.closing.is_set():
                 file.unlink(missing_ok=True)
+                shutil.rmtree(self._folder / spec.id, ignore_errors=True)  # of Ray Train
 
     def _follow(self, spec: JobSpec, stop: StopRequest, tell: Tell, *, is_new: bool) -> None:
         if self._bucket is None:
@@ -125,7 +137,7 @@ class RayExecutor(Executor):
             "bucket": self._bucket.address if self._bucket else None,
             "home": self._bucket.home if self._bucket else None,
         }
-        return {**self._cluster.to_dict(), "namespace": self._namespace, "place": place}
+        return {**self._cluster.to_dict(str(self._folder)), "namespace": self._namespace, "place": place}
 
 
 class _Following:
@@ -145,6 +157,7 @@ class _Following:
         self._seen = 0
         self._ends = 0  # of agents
         self._asked_to_stop = False
+        self._writing = threading.Lock()  # news and the sign of life both write the state of a run that waits
 
     def to_the_end(self, *, is_new: bool) -> None:
         """Returns also where the server ends first."""
@@ -171,17 +184,22 @@ class _Following:
         """Whether the job has ended. Raises its error."""
         for news in line.get("news", ()):
             self._seen += 1
-            self._tell(news)
+            with self._writing:
+                self._tell(news)
         if "lost" in line:
             if self._is_over():
                 return True
             raise WorkerLost(line["lost"])
-        ended = line.get("ended")
-        if ended and ended["superseded"]:
+        if (ended := line.get("ended")) is None:
+            return False
+        how, why = ended
+        if how == "superseded":
             raise Superseded(self._spec.id, self._spec.attempt, self._spec.attempt + 1)
-        if ended and ended["error"]:
-            raise JobFailed(ended["error"])
-        return ended is not None
+        if how == "stopped":
+            raise Stopped(why)
+        if how == "failed":
+            raise JobFailed(why)
+        return True
 
     def _require_connection(self) -> None:
         """Raises JobFailed for a worker that has not begun, of which agent after agent ended."""
@@ -238,7 +256,8 @@ class _Following:
     def beat(self) -> None:
         """Nothing once the worker has begun, which shows its own life."""
         folder = Path(self._spec.body["folder"])
-        if self._spec.kind == "train":
-            RunDir(folder).beat()
-        elif self._spec.kind == "evaluate":
-            EvalDir(folder).beat()
+        with self._writing:
+            if self._spec.kind == "train":
+                RunDir(folder).beat()
+            elif self._spec.kind == "evaluate":
+                EvalDir(folder).beat()

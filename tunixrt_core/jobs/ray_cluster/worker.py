@@ -2,71 +2,49 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import Superseded, TunixRTError
+from tunixrt_core.jobs.ray_cluster.news import News, outcome
+from tunixrt_core.jobs.ray_cluster.several.machines import as_options
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.training.stop import StopRequest
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.kinds.workplace import Workplace
 
-log = logging.getLogger(__name__)
 
-_PATIENCE = 1.0  # seconds that a question for news waits for some
-
-
-class Worker:
-    """Does one job in a thread, and keeps its news for the agent that follows it, now or after a restart."""
+class Worker(News):
+    """Does one job in a thread. Of a training of several processes it leads those, and takes nothing of a machine."""
 
     def __init__(
-        self,
-        text: bytes,
-        owner: str,
-        place: Mapping[str, str | None],
-        sampler: Mapping[str, Any] | None = None,
-        samplers: int = 1,
+        self, text: bytes, owner: str, place: Mapping[str, str | None], parts: Mapping[str, Any] | None = None
     ) -> None:
-        """`place`: the folders of models and of compiled programs, and the webhook. `sampler`: what each of several
-        samplers takes of a machine; None for a job without them.
+        """`place`: the folders of models and of compiled programs, and the webhook.
+
+        `parts`, of a job that is done by several actors: what each takes of a machine, how many samplers there are, and
+        what Ray's JaxTrainer is told of the slice.
         """
+        super().__init__()
         self._spec = JobSpec.from_json(text)
         self._owner = owner
         self._place = place
-        self._sampler, self._samplers = sampler, samplers
-        self._news: list[Mapping[str, Any]] = []
-        self._ended: dict[str, Any] | None = None
-        self._changed = threading.Condition()
+        self._parts = parts
         threading.Thread(target=self._work, name="tunixrt-worker", daemon=True).start()
 
     def attempt(self) -> int:
         """The attempt of its job."""
         return self._spec.attempt
 
-    def follow(self, since: int) -> tuple[list[Mapping[str, Any]], dict[str, Any] | None]:
-        """The news after the first `since` ones, and how the job ended; waits a second for some."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._news) > since or self._ended, _PATIENCE)
-            return self._news[since:], self._ended
-
     def _work(self) -> None:
-        ended: dict[str, Any] = {"error": None, "superseded": False}
-        try:
-            self._do()
-        except TunixRTError as error:
-            ended = {"error": str(error), "superseded": isinstance(error, Superseded)}
-        except Exception as error:  # the worker's outermost frame: its server must get any error
-            log.exception("job for %s failed", self._spec.run)
-            ended = {"error": f"{type(error).__name__}: {error}", "superseded": False}
-        with self._changed:
-            self._ended = ended
-            self._changed.notify_all()
+        self.end(outcome(self._spec, self._do))
 
     def _do(self) -> None:
+        if self._parts is not None and self._spec.processes > 1:
+            self._lead(self._parts)
+            return
         from tunixrt_core.evaluation.questions.execution import LoadedModels
         from tunixrt_core.jobs.kinds.workplace import Workplace
         from tunixrt_core.jobs.ray_cluster.samplers import SpreadBackend, backend_of
@@ -76,10 +54,10 @@ class Worker:
             self._do_by_bucket(self._place["bucket"])
             return
         backend = backend_of(self._place)
-        if self._sampler is not None:
-            backend = SpreadBackend(self._place, self._sampler, self._samplers)
+        if self._parts is not None:
+            backend = SpreadBackend(self._place, as_options(self._parts["takes"]), self._parts["samplers"])
         place = Workplace(backend, LoadedModels(backend), self._place["webhook"], self._owner)
-        run_job(self._spec, place, stop=StopRequest(), tell=self._tell)
+        run_job(self._spec, place, stop=StopRequest(), tell=self.tell)
 
     def _do_by_bucket(self, address: str) -> None:
         from tunixrt_core.jobs.ray_cluster.bucket.store import Bucket
@@ -87,7 +65,7 @@ class Worker:
 
         home = str(self._place["home"])
         bucket = Bucket(address, home)
-        work_by_bucket(self._spec, bucket, cache_of(home), self._workplace, stop=StopRequest(), tell=self._tell)
+        work_by_bucket(self._spec, bucket, cache_of(home), self._workplace, stop=StopRequest(), tell=self.tell)
 
     def _workplace(self, models_dir: Path, compiled_dir: Path) -> Workplace:
         from tunixrt_core.evaluation.questions.execution import LoadedModels
@@ -98,7 +76,14 @@ class Worker:
         backend = backend_of(own)
         return Workplace(backend, LoadedModels(backend), self._place["webhook"], self._owner)
 
-    def _tell(self, news: Mapping[str, Any]) -> None:
-        with self._changed:
-            self._news.append(dict(news))
-            self._changed.notify_all()
+    def _lead(self, parts: Mapping[str, Any]) -> None:
+        import ray
+
+        from tunixrt_core.jobs.ray_cluster.several.together import Part, lead
+        from tunixrt_core.jobs.ray_cluster.several.trainer import lead_trainer
+
+        part = Part(self._spec, self._owner, self._place, ray.get_runtime_context().current_actor)
+        if parts["jax_trainer"] is not None:
+            lead_trainer(part, self, parts["takes"], parts["jax_trainer"])
+        else:
+            lead(part, self, parts["takes"])

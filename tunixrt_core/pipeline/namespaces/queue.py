@@ -19,6 +19,10 @@ class AcceleratorQueue:
         """The holder of the accelerator, in this process or another one, and the waiting jobs, in order."""
         return self._jobs.queue()
 
+    def several(self) -> bool:
+        """Whether a run may choose how many processes train it."""
+        return self._jobs.executor.several
+
     def remove(self, job_id: str) -> None:
         """Remove a job from the queue. Raises NotFound if it is not waiting."""
         self._jobs.remove(job_id)

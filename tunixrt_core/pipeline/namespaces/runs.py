@@ -78,16 +78,18 @@ class Runs:
         request_id: str | None = None,
         allow: Iterable[str] = (),
         parent: str | None = None,
+        processes: int | None = None,
     ) -> Run:
         """Queue a run. A `request_id` that was used before returns the run that it started, and starts none.
 
         The worker makes the preflight before it trains; findings with a code in `allow` do not block it. `parent` is
-        the run that this one is a clone of. If the output_dir is a numbered folder of this home that holds a run by
-        now, the next one is taken. Raises NotFound if the parent is missing, TunixMissing without Tunix, Conflict if
-        another output_dir already holds a run, OutputError if it cannot be written, RequestReused if the `request_id`
-        started something else.
+        the run that this one is a clone of, `processes` how many machines of a Ray cluster train it together, one
+        process each: by default one, or as many as its slice has hosts. If the output_dir is a numbered folder of this
+        home that holds a run by now, the next one is taken. Raises NotFound if the parent is missing, TunixMissing
+        without Tunix, Conflict if another output_dir already holds a run, OutputError if it cannot be written,
+        RequestReused if the `request_id` started something else, InvalidInput for several processes without a cluster.
         """
-        return self._starts.start(manifest, request_id, sorted(allow), parent)
+        return self._starts.start(manifest, request_id, sorted(allow), parent, processes)
 
     def asked_by(self, manifest: RunManifest) -> dict[str, Any]:
         """What a manifest requests, without a folder that this home chose, as the next one differs."""
@@ -194,16 +196,18 @@ class Runs:
         train_steps: int | None = None,
         epochs: float | None = None,
         schedule: ScheduleChoice | None = None,
+        processes: int | None = None,
         request_id: str | None = None,
     ) -> Run:
         """Continue from the last checkpoint of a run that is over, with a new duration if one is given.
 
         The learning rate then follows the schedule of the longer run; with `schedule` it keeps its last rate (`keep`),
-        or the schedule starts again over the new train steps (`restart`); see `rate_change`. A `request_id` that was
+        or the schedule starts again over the new train steps (`restart`); see `rate_change`. `processes` as of `start`;
+        by default as many as before. A `request_id` that was
         used before resumes nothing. Raises Busy if the run is not over, Conflict if it finished and no new duration is
         given or the duration is not longer than what is done, RequestReused.
         """
-        return self._starts.resume(run_id, request_id, train_steps, epochs, schedule)
+        return self._starts.resume(run_id, request_id, train_steps, epochs, schedule, processes)
 
     def rate_change(
         self,

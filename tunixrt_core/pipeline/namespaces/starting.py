@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunixrt_core.errors import Conflict
-from tunixrt_core.jobs.kinds.trainings import show_waiting
+from tunixrt_core.jobs.kinds.trainings import require_shares, show_waiting
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.registry.runs import Registry
 from tunixrt_core.jobs.requests import Requests
@@ -48,15 +48,25 @@ class RunStarts:
         self._requests = requests
         self._starting = starting
 
-    def start(self, manifest: RunManifest, request_id: str | None, allow: list[str], parent: str | None) -> Run:
+    def start(
+        self,
+        manifest: RunManifest,
+        request_id: str | None,
+        allow: list[str],
+        parent: str | None,
+        processes: int | None,
+    ) -> Run:
         """As of `Runs.start`."""
         self._jobs.backend.require()
         check_places(manifest, self._settings)
+        count = self._jobs.executor.processes(processes)
+        require_shares(manifest, count)
         return self._requests.once(
             request_id,
             "run",
-            {"manifest": self.asked_by(manifest), "allow": allow, "parent": parent},
-            lambda: self._start_run(manifest, request_id, allow, parent),
+            {"manifest": self.asked_by(manifest), "allow": allow, "parent": parent}
+            | ({"processes": count} if count > 1 else {}),
+            lambda: self._start_run(manifest, request_id, allow, parent, count),
             note=lambda run: {"run": run.id},
             find=lambda kept: self._registry.run(kept["run"]),
         )
@@ -69,7 +79,7 @@ class RunStarts:
         return asked
 
     def _start_run(
-        self, manifest: RunManifest, request_id: str | None, allow: Iterable[str], parent: str | None
+        self, manifest: RunManifest, request_id: str | None, allow: Iterable[str], parent: str | None, processes: int
     ) -> Run:
         with self._starting:
             if request_id and (known := self._registry.run_by_request(request_id)):
@@ -87,13 +97,13 @@ class RunStarts:
                 keep_parent(folder, parent, before, manifest)
             codes = tuple(allow)
             # before its row: a folder without a row is found at the next start, a row without a state is never begun
-            show_waiting(manifest, folder, allow=codes, request_id=request_id)
+            show_waiting(manifest, folder, allow=codes, processes=processes, request_id=request_id)
             with ExitStack() as without_a_row:
                 without_a_row.callback(folder.state_file.unlink, missing_ok=True)
                 without_a_row.callback(folder.queued_file.unlink, missing_ok=True)
                 run = self._registry.add(manifest, folder, RunState(), request_id=request_id)
                 without_a_row.pop_all()
-            self._jobs.submit_training(run.id, manifest, folder, allow=codes)
+            self._jobs.submit_training(run.id, manifest, folder, allow=codes, processes=processes)
         return run
 
     def resume(
@@ -103,6 +113,7 @@ class RunStarts:
         train_steps: int | None,
         epochs: float | None,
         schedule: ScheduleChoice | None,
+        processes: int | None,
     ) -> Run:
         """As of `Runs.resume`."""
         self._jobs.backend.require()
@@ -110,8 +121,9 @@ class RunStarts:
             request_id,
             "resume",
             {"run": run_id, "train_steps": train_steps, "epochs": epochs}
-            | ({"schedule": schedule} if schedule else {}),
-            lambda: self._resume(run_id, train_steps, epochs, schedule),
+            | ({"schedule": schedule} if schedule else {})
+            | ({"processes": processes} if processes else {}),
+            lambda: self._resume(run_id, train_steps, epochs, schedule, processes),
             note=lambda run: {"run": run.id},
             find=lambda kept: self._registry.run(kept["run"]),
         )
@@ -129,7 +141,10 @@ class RunStarts:
         allow, resumed = queued.get("allow"), queued.get("manifest")
         codes = [str(code) for code in allow] if isinstance(allow, list) else []
         manifest = RunManifest.from_dict(resumed) if resumed else self._registry.whole(run.id)[1]
-        self._jobs.submit_training(run.id, manifest, folder, allow=codes)
+        processes = queued.get("processes")
+        self._jobs.submit_training(
+            run.id, manifest, folder, allow=codes, processes=processes if isinstance(processes, int) else 1
+        )
 
     def rate_change(
         self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
@@ -144,7 +159,12 @@ class RunStarts:
         return rate_change_of(manifest, longer, state)
 
     def _resume(
-        self, run_id: str, train_steps: int | None, epochs: float | None, schedule: ScheduleChoice | None
+        self,
+        run_id: str,
+        train_steps: int | None,
+        epochs: float | None,
+        schedule: ScheduleChoice | None,
+        processes: int | None,
     ) -> Run:
         with self._starting:
             run, manifest = self._registry.whole(run_id)
@@ -152,7 +172,9 @@ class RunStarts:
             state = folder.state()
             require_over(folder.path, state)
             manifest = with_duration(manifest, state, train_steps=train_steps, epochs=epochs, schedule=schedule)
-            self._jobs.submit_training(run.id, manifest, folder)
+            count = self._jobs.executor.processes(state.processes if processes is None else processes)
+            require_shares(manifest, count)
+            self._jobs.submit_training(run.id, manifest, folder, processes=count)
         # its row has this manifest from the first new train step on
         return replace(self._registry.run(run_id), manifest=manifest.to_dict())
 

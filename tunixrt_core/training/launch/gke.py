@@ -51,16 +51,11 @@ def document(order: Order) -> str:
 
 
 def _pod(order: Order) -> dict[str, Any]:
-    selector = {
-        "cloud.google.com/gke-tpu-accelerator": LABELS[order.on.chip.name],
-        "cloud.google.com/gke-tpu-topology": "x".join(str(size) for size in order.on.shape),
-        **({"cloud.google.com/gke-spot": "true"} if order.spot else {}),
-    }
     chips = {"google.com/tpu": order.chips_per_host}
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 120,  # a run that is stopped saves a checkpoint first
-        "nodeSelector": selector,
+        "nodeSelector": node_selector(order),
         "securityContext": {"runAsUser": 0},  # the device files of TPUs are root's
         "containers": [
             {
@@ -73,15 +68,33 @@ def _pod(order: Order) -> dict[str, Any]:
                 "volumeMounts": [{"name": "shared", "mountPath": MOUNT}],
             }
         ],
-        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": order.shared}}],
+        "volumes": shared_volumes(order),
     }
+
+
+def node_selector(order: Order) -> dict[str, str]:
+    """The labels of the nodes of a slice."""
+    return {
+        "cloud.google.com/gke-tpu-accelerator": LABELS[order.on.chip.name],
+        "cloud.google.com/gke-tpu-topology": "x".join(str(size) for size in order.on.shape),
+        **({"cloud.google.com/gke-spot": "true"} if order.spot else {}),
+    }
+
+
+def shared_volumes(order: Order) -> list[dict[str, Any]]:
+    """The claim that all pods mount as `shared`."""
+    return [{"name": "shared", "persistentVolumeClaim": {"claimName": order.shared}}]
+
+
+def copies(order: Order) -> list[str]:
+    """The commands that copy what a run needs into the claim, by any pod that mounts it."""
+    return [f"kubectl cp {quote(str(path))} POD:{MOUNT}/{path.name}" for path in order.files]
 
 
 def steps(order: Order, file: str) -> list[str]:
     """The commands that start it, follow it, and end the costs."""
-    copies = [f"kubectl cp {quote(str(path))} POD:{MOUNT}/{path.name}" for path in order.files]
     return [
-        *copies,
+        *copies(order),
         f"kubectl apply --dry-run=server -f {file}",
         f"kubectl apply -f {file}",
         f"kubectl logs -f -l jobset.sigs.k8s.io/jobset-name={order.name},batch.kubernetes.io/job-completion-index=0",

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 from tunixrt_core.training.ahead.slices import Slice
 
-Engine = Literal["skypilot", "gke", "gcloud"]
+Engine = Literal["skypilot", "gke", "kuberay", "gcloud"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+ON_KUBERNETES: tuple[Engine, ...] = ("gke", "kuberay")
 
 # The TPU software version of a VM by chip; of a chip without one the Cloud TPU API makes none.
 # Source: https://docs.cloud.google.com/tpu/docs/runtimes
@@ -26,8 +27,9 @@ RUNTIMES = {
 class Order:
     """A run on a slice. `files` are the manifest and its data file here; on every host both are in one folder.
 
-    `shared` is a folder that all hosts see: an NFS export `SERVER:/PATH`, for GKE a PersistentVolumeClaim. `install` is
-    what pip installs on a VM, `image` the container of GKE. `model` is a folder of this machine that the run needs.
+    `shared` is a folder that all hosts see: an NFS export `SERVER:/PATH`, on Kubernetes a PersistentVolumeClaim.
+    `install` is what pip installs on a VM, `image` the container on Kubernetes. `model` is a folder of this machine
+    that the run needs.
     """
 
     name: str

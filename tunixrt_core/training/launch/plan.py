@@ -12,11 +12,11 @@ from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.ahead.costs import SliceReport
 from tunixrt_core.training.ahead.slices import find_slice
 from tunixrt_core.training.estimates.memory import MemoryNeed
-from tunixrt_core.training.launch import gcloud, gke, skypilot
-from tunixrt_core.training.launch.order import RUNTIMES, Engine, Order, resource_name
+from tunixrt_core.training.launch import gcloud, gke, kuberay, skypilot
+from tunixrt_core.training.launch.order import ON_KUBERNETES, RUNTIMES, Engine, Order, resource_name
 
-_WRITERS = {"skypilot": skypilot, "gke": gke, "gcloud": gcloud}
-_FILES = {"skypilot": "yaml", "gke": "yaml", "gcloud": "sh"}
+_WRITERS = {"skypilot": skypilot, "gke": gke, "kuberay": kuberay, "gcloud": gcloud}
+_FILES = {"skypilot": "yaml", "gke": "yaml", "kuberay": "yaml", "gcloud": "sh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def plan(
         total=None if per_hour is None or wishes.hours is None else per_hour * wishes.hours,
         least=None if wishes.price is None or chip_hours is None else wishes.price * chip_hours,
         compiled=compiled,
-        notes=tuple(_notes(order, manifest, mesh, memory, compiled)),
+        notes=tuple(_notes(order, engine, manifest, mesh, memory, compiled)),
     )
 
 
@@ -140,11 +140,15 @@ def _check(order: Order, engine: Engine, manifest: RunManifest, mesh: tuple[int,
         raise InvalidInput(
             f"batch.size: {manifest.batch.size} rows do not divide over mesh.fsdp {mesh[0]}. Change one."
         )
-    if engine != "gke" and on.chip.name not in RUNTIMES:
+    on_kubernetes = engine in ON_KUBERNETES
+    if not on_kubernetes and on.chip.name not in RUNTIMES:
         raise InvalidInput(f"{on.name}: the Cloud TPU API does not offer this chip. Use --with gke.")
-    if engine == "gke":
+    if on_kubernetes:
         if not order.image:
-            raise InvalidInput("--image: missing. Name the container image, built with the Dockerfile and EXTRA=tpu.")
+            extra = "tpu" if engine == "gke" else "tpu,ray"
+            raise InvalidInput(
+                f"--image: missing. Name the container image, built with the Dockerfile and EXTRA={extra}."
+            )
         if not order.shared:
             raise InvalidInput("--shared: missing. Name a ReadWriteMany PersistentVolumeClaim that holds the files.")
     elif on.hosts > 1 and not order.shared:
@@ -152,7 +156,7 @@ def _check(order: Order, engine: Engine, manifest: RunManifest, mesh: tuple[int,
             f"--shared: missing. {on.name} has {on.hosts} hosts, which write checkpoints together: name an NFS "
             "export that all of them reach, as SERVER:/PATH."
         )
-    if engine != "gke" and order.shared and ":/" not in order.shared:
+    if not on_kubernetes and order.shared and ":/" not in order.shared:
         raise InvalidInput(f"--shared: {order.shared!r} is no NFS export. Write it as SERVER:/PATH.")
     if engine == "gcloud" and not order.zone:
         raise InvalidInput("--zone: missing. gcloud creates a slice in one zone, such as us-central1-a.")
@@ -160,6 +164,7 @@ def _check(order: Order, engine: Engine, manifest: RunManifest, mesh: tuple[int,
 
 def _notes(
     order: Order,
+    engine: Engine,
     manifest: RunManifest,
     mesh: tuple[int, int],
     memory: MemoryNeed | None,
@@ -179,5 +184,6 @@ def _notes(
     if order.spot and not order.shared:
         yield "A spot slice may be taken away at any time, and the checkpoints with it: keep the run in --shared."
     if on.hosts > 1:
-        yield f"If one of {on.hosts} hosts fails, all end after about a minute; start it again, and it is resumed."
+        again = "three times by itself" if engine in ON_KUBERNETES else "when you start it again"
+        yield f"If one of {on.hosts} hosts fails, all end after about a minute. The run is resumed {again}."
     yield "This was written without an account and never run: the clouds check quota and capacity when it starts."

@@ -9,6 +9,8 @@ from tunixrt_core.training.launch.order import Order
 PORT = 8476  # of the coordinator, on process 0
 MOUNT = "/mnt/tunixrt"  # where the shared folder is on each host
 _BIN = "$HOME/tunixrt/bin"
+# a host that was taken away and came back continues from the last checkpoint
+_RESUME = 'RESUME=""; if [ -e "$RUN/state.json" ]; then RESUME=--resume; fi'
 # The index of a host in its slice and the address of the first host, as JAX finds them on a TPU VM
 # (jax/_src/clusters/cloud_tpu_cluster.py): endpoints are host names, or name:id:address.
 _OF_VM = """\
@@ -49,6 +51,19 @@ def train_in_pod(order: Order) -> str:
     return _train(order, "tunixrt", MOUNT, _OF_POD)
 
 
+def train_on_cluster(order: Order) -> str:
+    """Train from the head of a Ray cluster on the slice that its workers have; all pods share the folder."""
+    lines = [
+        "set -eu",
+        f'cd "{MOUNT}"',
+        f'RUN="{run_folder(order)}"',
+        f'export TUNIXRT_EXECUTOR="ray://$(hostname -i):6379?slice={order.on.name}"',
+        _RESUME,
+        f'tunixrt train {quote(order.manifest)} --output-dir "$RUN" --processes {order.on.hosts} $RESUME',
+    ]
+    return "\n".join(lines)
+
+
 def run_folder(order: Order) -> str:
     """The folder of the run: the shared one, or of the only host."""
     return f"{MOUNT}/{order.name}" if order.shared else f"$HOME/{order.name}"
@@ -61,8 +76,7 @@ def _train(order: Order, command: str, folder: str, place: str) -> str:
         lines += place.split("\n")
         several = f' --processes {order.on.hosts} --process-index "$INDEX" --coordinator "$FIRST:{PORT}"'
     lines += [
-        # a host that was taken away and came back continues from the last checkpoint
-        'RESUME=""; if [ -e "$RUN/state.json" ]; then RESUME=--resume; fi',
+        _RESUME,
         f'{command} train {quote(order.manifest)} --output-dir "$RUN"{several} $RESUME',
     ]
     return "\n".join(lines)

@@ -53,9 +53,12 @@ class RunRecorder(LiveState[RunState]):
         on_status: Callable[[RunState], None] | None = None,
         before: Mapping[str, object] | None = None,
         attempt: Attempt | None = None,
+        processes: int = 1,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`attempt`: whose start this is; that of this process where none is given.
+
+        `processes` train it together, of which this one reports.
 
         `before`: the state of an earlier training. Nothing but state and log is written until its first new train
         step, and an end before that one is written as that state, with the reason in `refused`.
@@ -68,6 +71,7 @@ class RunRecorder(LiveState[RunState]):
             started_at=clock(),
             train_step=earlier.train_step,
             total_train_steps=earlier.total_train_steps,
+            processes=processes,
             before=before,
         )
         super().__init__(folder, begins, clock)
