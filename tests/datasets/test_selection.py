@@ -103,6 +103,8 @@ def test_a_budget_is_filled_in_the_order_of_the_seed_or_of_a_score() -> None:
     assert one == same != other
     with pytest.raises(InvalidDataset, match="budget: "):
         built(words, selection="budget", budget=9, tokens="words")
+    with pytest.raises(InvalidDataset, match="by: no trace that matches has a score of that name"):
+        built(words, selection="budget", budget=35, tokens="words", by="beauty")
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(["stratified", "top", "best", "shortest", "budget"]))

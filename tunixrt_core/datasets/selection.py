@@ -219,6 +219,8 @@ def _one_a_prompt(
 
 def _budget(spec: DatasetSpec, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     """In order until the next one does not fit. It is not skipped: that would prefer short rows."""
+    if spec.by and not any(map(_has_score, candidates)):
+        raise InvalidDataset(_NOTHING["top"])
     ordered = _ordered(candidates, _by_score if spec.by else _by_draw(spec), _SCORED if spec.by else _DRAWN)
 
     def fitting() -> Iterator[bytes]:
