@@ -202,7 +202,7 @@ def test_a_job_of_the_playground_has_its_words_in_the_queue(
         def run(self, spec: JobSpec, *, stop: StopRequest, tell: Tell) -> None:
             go.wait(30)
 
-    monkeypatch.setattr(filled.jobs, "_executor", Held())
+    monkeypatch.setattr(filled.jobs, "executor", Held())
     for number in range(2):
         filled.jobs.submit(JobSpec(f"q-{number}", run.id, "playground"), Questions(filled.jobs))
     try:

@@ -47,6 +47,35 @@ def test_values_and_attributes_are_those_of_qwix_bit_for_bit(
     assert described(found) == described(expected)
 
 
+@pytest.mark.parametrize(
+    ("kind", "method", "remat"),
+    cases(
+        [(kind, method, remat) for kind in KINDS for method in METHODS for remat in ("block", "decoder")],
+        {("qwen3", "nf4", "block"), ("gemma3_text", "lora", "decoder")},
+    ),
+)
+def test_a_model_that_recomputes_layers_gets_the_same_and_still_does(
+    tmp_path: Path, models_dir: Path, kind: str, method: str, remat: str
+) -> None:
+    plain, recomputing = (
+        apply_lora(manifest_of(tmp_path, kind, method, **more), models_dir)[0] for more in ({}, {"remat": remat})
+    )
+    expected, found = arrays(plain), arrays(recomputing)
+    assert list(found) == list(expected)
+    assert all(found[path].tobytes() == value.tobytes() for path, value in expected.items())
+    assert remat_of(recomputing) == {remat.upper()}
+    assert remat_of(plain) == {"NONE"}
+
+
+def remat_of(model: Any) -> set[str]:
+    """What the modules of a model say that they recompute."""
+    from flax import nnx
+
+    modules = [module for _, module in nnx.iter_modules(model)]
+    said = [*modules, *(module.config for module in modules if hasattr(module, "config"))]
+    return {one.remat_config.name for one in said if hasattr(one, "remat_config")}
+
+
 def described(model: Any) -> dict[Any, Any]:
     """What qwix and Flax note of a model beside its arrays."""
     from flax import nnx

@@ -7,6 +7,7 @@ then drawn and quantised by one program for each shape.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,8 +41,11 @@ def add_lora(model: Any, architecture: Architecture, section: LoraSection, metho
     draws = _Draws()
 
     def shaped(model: Any) -> Any:
+        remat = model.config.remat_config
+        _set_remat(model, type(remat).NONE)  # a weight that is made within a recomputed part leaves it as another one
         adapted = adapt_model(model, architecture, section, method, seed, draws)
         draws.find(adapted)
+        _set_remat(adapted, remat)
         return adapted
 
     adapted = nnx.eval_shape(shaped, model)
@@ -118,6 +122,16 @@ class _Draws:
             n, random = self.of[path]
             made[path] = _draw(key, n, leaf.shape, leaf.dtype) if random else np.zeros(leaf.shape, leaf.dtype)
         return made
+
+
+def _set_remat(model: Any, remat: Any) -> None:
+    """What a model recomputes, in both places where modules of Tunix's families keep it."""
+    config = replace(model.config, remat_config=remat)
+    for _, module in nnx.iter_modules(model):
+        if hasattr(module, "remat_config"):
+            module.remat_config = remat
+        if hasattr(getattr(module, "config", None), "remat_config"):
+            module.config = config
 
 
 @partial(jax.jit, static_argnums=(2, 3))
