@@ -174,7 +174,7 @@ def _value_words(value: object) -> str:
 
 def show_parent(run: Run) -> None:
     """The parent of a clone: `Clone of r-0001: optimizer.learning_rate 2e-4 → 1e-4`."""
-    parent = get_pipeline().runs.parent_of(run)
+    parent = get_pipeline().runs.parent(run)
     if parent is None:
         return
     lines = [f"{key} {values}" for key, values in difference_lines(parent.changed)]

@@ -35,7 +35,7 @@ def show_log(run: Run) -> DeltaGenerator:
 
 def show_config(run: Run, state: RunState, manifest: RunManifest) -> None:
     """The changes of a clone, the findings before the first train step, and the manifest."""
-    parent = get_pipeline().runs.parent_of(run)
+    parent = get_pipeline().runs.parent(run)
     if parent is not None:
         with card(f"Changed from {parent.run}", note="when it was cloned", key="run-parent"):
             changed = difference_lines(parent.changed)

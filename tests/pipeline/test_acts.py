@@ -31,7 +31,7 @@ READINGS = {
     "exports": "card counts lines name scores_of",
     "manifests": "build clone data dry_run memory_estimate next_run_dir pace preflight preflight_rows",
     "runs": "asked_by base by_request close compare folder get left_in_queue look manifest metrics named page parent "
-    "parent_of problems rate_change samples state state_of table",
+    "problems rate_change samples state state_of table",
     "queue": "several state wait",
     "model_exports": "file get latest_of left_in_queue of_run",
     "evaluations": "check_file compare comparison files get leaderboard leaks left_in_queue records",

@@ -274,7 +274,7 @@ def _detail(pipeline: Pipeline, run: Run) -> RunDetail:
 
 
 def _told(pipeline: Pipeline, run: Run, state: RunState | None) -> RunDetail:
-    parent = pipeline.runs.parent_of(run)
+    parent = pipeline.runs.parent(run)
     return RunDetail(
         **run.to_dict(),
         manifest=dict(run.manifest),

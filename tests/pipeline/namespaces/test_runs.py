@@ -220,13 +220,13 @@ def test_a_clone_is_a_new_run_of_the_changed_manifest(rt: Pipeline) -> None:
 
 def test_a_clone_knows_its_parent_and_what_was_changed_whatever_becomes_of_it(rt: Pipeline) -> None:
     run = finished(rt, 5)
-    assert rt.runs.parent(run.id) is None
+    assert rt.runs.parent(run) is None
     variant = rt.manifests.clone(run.id, {"learning_rate": 1e-4})
     clone = rt.runs.start(variant.manifest, parent=run.id)
     assert rt.queue.wait(20)
     rt.runs.resume(run.id, train_steps=7)
     assert rt.queue.wait(20)
-    parent = rt.runs.parent(clone.id)
+    parent = rt.runs.parent(clone)
     assert parent is not None
     assert parent.run == run.id
     assert parent.changed == variant.changed

@@ -282,12 +282,8 @@ class Runs:
         """
         return self._registry.move_aside(run_id)
 
-    def parent(self, run_id: str) -> Parent | None:
+    def parent(self, run: Run) -> Parent | None:
         """The run that this one was cloned from, and what was changed; None of a run that is no clone."""
-        return self.parent_of(self._registry.run(run_id))
-
-    def parent_of(self, run: Run) -> Parent | None:
-        """As `parent`, of a run that was read a moment ago."""
         from tunixrt_core.manifest.variants import parent_of
 
         return parent_of(RunDir(Path(run.directory)))
