@@ -74,6 +74,7 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+    parser.addoption("--search", action="store_true", help="run the long random searches too, marked `search`")
     parser.addoption(
         "--but-proven", action="store_true", help="leave out what runs without Tunix proved (repository/proven.py)"
     )
@@ -93,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
     shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
     assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
-    for option, mark in (("--all", "long"), ("--real", "real"), ("--aot", "aot")):
+    for option, mark in (("--all", "long"), ("--search", "search"), ("--real", "real"), ("--aot", "aot")):
         if not config.getoption(option):
             _leave_out(config, items, [item for item in items if item.get_closest_marker(mark)])
     if config.getoption("--but-proven"):
