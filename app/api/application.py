@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from app.api.answers import Error
 from app.api.docs_page import docs_page
 from app.api.errors import add_error_handlers
 from app.api.limits import BodyLimit
+from app.api.models.answers import Error
 from app.api.routes import (
     audit,
     builds,

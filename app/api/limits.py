@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
+from app.api.together import Together
 from tunixrt_core.ingest.columns.literals import object_with_text_answers
+from tunixrt_core.util.actors import current_actor
 
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
@@ -117,20 +119,26 @@ class FileRoute(JsonRoute):
 
 
 def _told_at_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint with its answer as JSON, if it is the model that is described.
+    """The endpoint with its answer as JSON, if it is the model that is described, read together for who asks the same.
 
     A model was checked when it was made. FastAPI checks it once more, for which it waits for a thread again.
     """
     described = get_type_hints(endpoint).get("return")
+    if iscoroutinefunction(endpoint) or not _is_model(described):
+        return endpoint
+    answers = Together[Any]()
 
     @wraps(endpoint)
-    def told(*args: Any, **given: Any) -> Any:
-        answer = endpoint(*args, **given)
-        if type(answer) is not described:
-            return answer
-        return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
+    async def told(**given: Any) -> Any:
+        def read() -> Any:
+            answer = endpoint(**given)
+            return answer.model_dump_json(by_alias=True) if type(answer) is described else answer
 
-    return endpoint if iscoroutinefunction(endpoint) or not _is_model(described) else told
+        asked = (tuple(value) if isinstance(value, list) else value for value in given.values())
+        answer = await answers.read((current_actor(), *asked), read)
+        return Response(answer, media_type="application/json") if isinstance(answer, str) else answer
+
+    return told
 
 
 def _is_model(described: object) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from app.api.answers import TunixStatus
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
 from app.api.limits import JsonRoute
+from app.api.models.answers import TunixStatus
 from app.api.models.bodies import ExportBody, ManifestBody
 from app.api.models.checks import MadeManifest
 from app.api.parts import Part
