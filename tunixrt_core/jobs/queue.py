@@ -193,8 +193,9 @@ class JobManager:
             waiting = self._line.pull(lambda about: True)
             running = [job for job, _ in self._line.running.values()]
             self._line.changed.notify_all()
-        self._left()
         left = [job.spec for job in waiting if self._shared and self._shared.keeps(job.spec)]
+        if left:
+            self._left()
         for job in waiting:
             if job.spec not in left:
                 self._drop(job)
@@ -219,7 +220,9 @@ class JobManager:
 
     def _exchange(self, shared: SharedQueue) -> None:
         """Leave other servers what they have taken, and take what waits or was left there."""
-        self._line.drop(shared.exchange(job.spec for job in self._line.seen()[0]))
+        waiting, _ = self._line.seen()
+        gone = shared.exchange(job.spec for job in waiting)
+        self._line.drop([job for job in waiting if job.spec.id in gone])
         with self._sharing, suppress(ShuttingDown):  # another server finds it
             here = self._line.ids()
             free = not here and not (self._accelerator and self._accelerator.holder())

@@ -333,10 +333,10 @@ def test_a_run_that_has_ended_three_servers_is_given_up_and_its_state_says_so(ho
         found = server.runs.get(run)
         assert found.status is RunStatus.INTERRUPTED
         assert found.message == (
-            "The server that did it, process 999997, shows no sign of life. 3 servers ended while they did it: it is "
-            "given up. Resume continues from the last checkpoint."
+            "The server that did it, process 999997, shows no sign of life. 3 servers ended while they did it. "
+            "It is given up; resume continues from the last checkpoint."
         )
-        assert "it is given up. It is not resumed again." in folder.log_file.read_text()
+        assert "3 servers ended while they did it. It is not resumed again." in folder.log_file.read_text()
         assert backend.trained == []
 
 

@@ -184,9 +184,9 @@ class Trainings(Follower):
         if why:  # none of one that another server only let wait
             folder.log(f"{why} It is {'resumed from its last checkpoint' if again else 'not resumed again'}.")
         if why and not state.status.over:
-            told = why if again else f"{why} Resume continues from the last checkpoint."
+            told = why if again else f"{why} It is given up; resume continues from the last checkpoint."
             interrupted = replace(state, status=RunStatus.INTERRUPTED, message=told, ended_at=state.updated_at)
-            folder.write_state(interrupted if state.before is None else state.not_resumed(told))
+            folder.write_state(interrupted if state.before is None else state.not_resumed(why))
         following = _again(spec) if again else None
         self._mirror_state(spec.run, folder.state())
         return following

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -110,12 +110,13 @@ class Line:
         """Take the jobs in question that wait out of the line."""
         with self.changed:
             pulled = [job for job in self.waiting if meant(job.about)]
-            self.waiting = deque(job for job in self.waiting if job not in pulled)
+            self.drop(pulled)
         return pulled
 
-    def drop(self, gone: Set[str]) -> None:
-        """Forget jobs that wait, by their ids."""
-        self.pull(lambda about: about.id in gone)
+    def drop(self, gone: Sequence[Job]) -> None:
+        """Forget jobs that wait."""
+        with self.changed:
+            self.waiting = deque(job for job in self.waiting if job not in gone)
 
     def move(self, job_id: str, by: int) -> list[str] | None:
         """Move a job that waits forward (-1) or back (+1). The new order; None where it does not wait."""

@@ -260,7 +260,7 @@ def _why(taken: TakenJob) -> str:
     if taken.lost is None:
         return ""
     why = f"The server that did it, {owners.words(taken.lost)}, shows no sign of life."
-    return f"{why} {taken.losses} servers ended while they did it: it is given up." if taken.losses >= _LOSSES else why
+    return f"{why} {taken.losses} servers ended while they did it." if taken.losses >= _LOSSES else why
 
 
 def home_id(home: Path) -> str:
