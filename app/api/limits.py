@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -16,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
 from app.api.together import Together
+from tunixrt_core.errors import NotAllowed, TunixRTError
 from tunixrt_core.ingest.columns.literals import object_with_text_answers
+from tunixrt_core.pipeline.acts import require_write
 from tunixrt_core.util.actors import current_actor
 
 JSON_TYPES = frozenset({"application/json"})
@@ -66,8 +69,21 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
+_READS = "tunixrt_reads"
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+
+def reads(endpoint: _Endpoint) -> _Endpoint:
+    """Mark what changes nothing of the home although it takes a body: who may only read may send it."""
+    setattr(endpoint, _READS, True)
+    return endpoint
+
+
 class JsonRoute(APIRoute):
-    """Route that answers 415 to an unsupported content type, and makes the JSON of what it reads in one go."""
+    """Route that answers 415 to an unsupported content type, and makes the JSON of what it reads in one go.
+
+    Of one that changes something, who may only read gets 403, whatever is sent.
+    """
 
     accepts = JSON_TYPES
 
@@ -78,12 +94,19 @@ class JsonRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        takes_body = not {"POST", "PUT", "PATCH"}.isdisjoint(self.methods or ())
+        methods = self.methods or set()
+        takes_body = not {"POST", "PUT", "PATCH"}.isdisjoint(methods)
+        changes = methods != {"GET"} and not getattr(self.endpoint, _READS, False)
 
         async def checked(request: Request) -> Response:
-            if takes_body:
-                self._check(request)
-            return await handler(request)
+            try:
+                if takes_body:
+                    self._check(request)
+                return await handler(request)
+            except (RequestValidationError, HTTPException, TunixRTError) as error:
+                if changes and not isinstance(error, NotAllowed):
+                    require_write()
+                raise
 
         return checked
 

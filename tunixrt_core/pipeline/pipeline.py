@@ -176,7 +176,7 @@ class Pipeline:
         return Drafts(self.settings.drafts_dir)
 
     def queue_again(self) -> list[str]:
-        """Queue the runs, evaluations and exports of models that waited when the server of this home was killed, in
+        """Queue the runs, evaluations and exports of models that waited when the server of this home ended, in
         their order. Returns their ids; none without Tunix.
         """
         from tunixrt_core.jobs.waiting.left import queue_again
