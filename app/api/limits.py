@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
-from inspect import iscoroutinefunction
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
-from app.api.together import Together
+from app.api.together import told_together
 from tunixrt_core.errors import NotAllowed, TunixRTError
 from tunixrt_core.ingest.columns.literals import object_with_text_answers
 from tunixrt_core.pipeline.acts import require_write
-from tunixrt_core.util.actors import current_actor
 
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
@@ -90,7 +86,7 @@ class JsonRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
         whole = not any(value for name, value in given.items() if name.startswith("response_model_ex"))
         at_once = whole and given.get("methods") == ["GET"]
-        super().__init__(path, _told_at_once(endpoint) if at_once else endpoint, **given)
+        super().__init__(path, told_together(endpoint) if at_once else endpoint, **given)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -139,33 +135,6 @@ class FileRoute(JsonRoute):
     """Takes any trace file: the format is detected from the content, not from the declared type."""
 
     accepts = JSON_TYPES | LINES_TYPES | FILE_TYPES
-
-
-def _told_at_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint with its answer as JSON, if it is the model that is described, read together for who asks the same.
-
-    A model was checked when it was made. FastAPI checks it once more, for which it waits for a thread again.
-    """
-    described = get_type_hints(endpoint).get("return")
-    if iscoroutinefunction(endpoint) or not _is_model(described):
-        return endpoint
-    answers = Together[Any]()
-
-    @wraps(endpoint)
-    async def told(**given: Any) -> Any:
-        def read() -> Any:
-            answer = endpoint(**given)
-            return answer.model_dump_json(by_alias=True) if type(answer) is described else answer
-
-        asked = (tuple(value) if isinstance(value, list) else value for value in given.values())
-        answer = await answers.read((current_actor(), *asked), read)
-        return Response(answer, media_type="application/json") if isinstance(answer, str) else answer
-
-    return told
-
-
-def _is_model(described: object) -> bool:
-    return isinstance(described, type) and issubclass(described, BaseModel)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Generic, TypeVar, get_type_hints
 
+from fastapi import Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+
+from tunixrt_core.util.actors import current_actor
 
 Answer = TypeVar("Answer")
 
@@ -38,3 +44,30 @@ class Together(Generic[Answer]):
             return await run_in_threadpool(read)
         finally:
             del self._reading[key]
+
+
+def told_together(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint of a read: with its answer as JSON if it is the model that is described, made once for all who wait.
+
+    A model was checked when it was made. FastAPI would check it once more, for which it would wait for a thread again.
+    """
+    described = get_type_hints(endpoint).get("return")
+    if iscoroutinefunction(endpoint) or not _is_model(described):
+        return endpoint
+    answers = Together[Any]()
+
+    @wraps(endpoint)
+    async def told(**given: Any) -> Any:
+        def read() -> Any:
+            answer = endpoint(**given)
+            return answer.model_dump_json(by_alias=True) if type(answer) is described else answer
+
+        asked = (tuple(value) if isinstance(value, list) else value for value in given.values())
+        answer = await answers.read((current_actor(), *asked), read)
+        return Response(answer, media_type="application/json") if isinstance(answer, str) else answer
+
+    return told
+
+
+def _is_model(described: object) -> bool:
+    return isinstance(described, type) and issubclass(described, BaseModel)
