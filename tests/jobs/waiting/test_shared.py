@@ -203,7 +203,8 @@ def test_postgresql_a_run_that_ended_with_its_server_is_not_done_again(first: Pi
 
 def test_postgresql_an_evaluation_that_waits_at_a_killed_server_is_made(another: Another, home: Path, url: str) -> None:
     killed = another(home, url, begin="evaluate")
-    until(lambda: list((home / "runs" / "r-0001" / "evals").glob("*/queued.json")))
+    # the second one is queued when the first one is recorded
+    until(lambda: len(list((home / "runs" / "r-0001" / "evals").glob("*/queued.json"))) == 2)
     killed.kill()
     killed.wait(30)
     with server_of(home, url, FakeBackend(step_seconds=0.001)) as survivor:
