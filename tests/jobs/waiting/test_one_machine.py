@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -104,6 +105,9 @@ def test_a_file_that_cannot_be_read_is_an_empty_queue_and_one_that_cannot_be_wri
     jobs = FileJobs(file)
     assert jobs.known("") == set()
     jobs.add("r-0001", "", "spec")
+    assert jobs.known("") == {"r-0001"}
+    whole = orjson.loads(file.read_bytes())["jobs"]["r-0001"]
+    file.write_bytes(orjson.dumps({"jobs": {"r-0001": whole, "r-0002": 5, "r-0003": {"spec": "cut"}}}))
     assert jobs.known("") == {"r-0001"}
     blocked = FileJobs(file / "home" / "queue.json")  # below a file
     with pytest.raises(StoreError, match=r"The queue .*queue\.lock cannot be written"):

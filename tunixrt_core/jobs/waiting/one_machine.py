@@ -18,6 +18,7 @@ from tunixrt_core.util.files.regular import read_object_or_none
 
 Row = dict[str, Any]  # spec, owner (or None), losses, begun
 Rows = dict[str, Row]  # by id, in their order
+_KEYS = {"spec", "owner", "losses", "begun"}
 
 
 class WorkerLock:
@@ -129,9 +130,11 @@ class FileJobs:
                     del rows[job_id]
 
     def _rows(self) -> Rows:
-        # a file that cannot be read counts as empty: the folders of its runs show what became of them
+        # what cannot be read counts as absent: the folders of its runs show what became of them
         found = (read_object_or_none(self._file) or {}).get("jobs")
-        return found if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            return {}
+        return {job_id: row for job_id, row in found.items() if isinstance(row, dict) and row.keys() >= _KEYS}
 
     @contextmanager
     def _changing(self) -> Iterator[Rows]:
