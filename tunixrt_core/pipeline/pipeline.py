@@ -244,7 +244,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True, serves: bool = Fa
 
     Raises StoreError, OutputError or InvalidSettings as sentences.
     """
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, home=settings.home)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     accelerator = Accelerator(settings.accelerator_lock)
     jobs = JobManager(
