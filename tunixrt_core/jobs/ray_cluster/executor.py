@@ -172,6 +172,8 @@ class _Following:
                 except queue.Empty:
                     continue
                 if line is None:
+                    if self._executor.closing.is_set():
+                        return  # it was ended with the server
                     self._require_connection()
                     if self._is_over_without_agent():
                         return
