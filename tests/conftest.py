@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 REPOSITORY = Path(__file__).parent.parent
 
+# a script's shell ignores SIGINT for what it starts in the background, and every process of a test would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The flags of

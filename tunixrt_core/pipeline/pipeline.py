@@ -244,7 +244,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True, serves: bool = Fa
 
     Raises StoreError, OutputError or InvalidSettings as sentences.
     """
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, home=settings.home)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     accelerator = Accelerator(settings.accelerator_lock)
     jobs = JobManager(
@@ -269,7 +269,8 @@ def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQue
     if settings.executor is not None or not (serves or settings.shares_queue):
         return None
     from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
-    from tunixrt_core.jobs.waiting.shared import SharedQueue, home_id
+    from tunixrt_core.jobs.waiting.shared import SharedQueue
+    from tunixrt_core.util.files.home_id import home_id
 
     if settings.shares_queue:
         return SharedQueue(store.jobs, home_id(settings.home))

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tunixrt_core.errors import Conflict, StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
 from tunixrt_core.jobs.waiting.job import WaitingJob
 from tunixrt_core.util import owners
-from tunixrt_core.util.files.private import make_private
-from tunixrt_core.util.files.space import cannot_write
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.waiting.one_machine import WorkerLock
@@ -261,17 +255,3 @@ def _why(taken: TakenJob) -> str:
         return ""
     why = f"The server that did it, {owners.words(taken.lost)}, shows no sign of life."
     return f"{why} {taken.losses} servers ended while they did it." if taken.losses >= _LOSSES else why
-
-
-def home_id(home: Path) -> str:
-    """A word for a home, the same on all machines that share its folder. Raises OutputError."""
-    file = home / "id"
-    try:
-        make_private(home)
-        with suppress(FileExistsError):
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as new:
-                new.write(secrets.token_hex(16))
-        return file.read_text().strip()
-    except OSError as error:
-        raise cannot_write(file, error, "Fix the permissions of the home.") from None
