@@ -108,7 +108,7 @@ test-skypilot: .venv/.installed-$(EXTRA)-dev .venv-skypilot/.installed
 	touch $@
 
 # dist/: the wheel, built twice with the same bytes, and the bills of materials; then the tutorial from the wheel alone, by
-# each interpreter: make release PYTHONS="python3.11 python3.12 python3.13"
+# each interpreter: make release PYTHONS="python3.11 python3.12 python3.13 python3.14"
 PYTHONS ?= $(PYTHON)
 
 release: check

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from tests.conftest import LONG, REPOSITORY
 from tests.helpers.servers import get, start_server
@@ -127,6 +128,18 @@ def test_the_version_is_the_same_wherever_it_is_written() -> None:
     changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert component["version"] == str(citation["version"]) == __version__
     assert f"\n## {__version__}" in changes
+
+
+def test_the_versions_of_python_are_the_same_wherever_they_are_written() -> None:
+    stated = re.findall(r"Python :: (3\.\d+)\n", "\n".join(PROJECT["classifiers"]))
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    assert stated == [f"3.{minor}" for minor in range(100) if f"3.{minor}" in allowed]
+    assert f"You need Python {stated[0]} to {stated[-1]} " in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for file, job in (("ci.yml", "test"), ("tunix-integration.yml", "release")):
+        jobs = load_yaml((REPOSITORY / ".github" / "workflows" / file).read_text(encoding="utf-8"))["jobs"]
+        assert jobs[job]["strategy"]["matrix"]["python"] == stated, file
+    each = " ".join(f"python{version}" for version in stated)
+    assert f'make release PYTHONS="{each}"' in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
 @LONG

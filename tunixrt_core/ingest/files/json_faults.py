@@ -28,8 +28,12 @@ def json_fault(text: str, error: json.JSONDecodeError) -> str:
         return (
             f"not valid JSON: there is more after the object, from {at}: {_shown(rest)}. Write each row on its own line"
         )
-    if (found := _TRAILING.search(text)) and found.start() <= error.pos <= found.end():
-        return f"not valid JSON: there is a comma before the end of an object or a list at {at}. Remove it"
+    # the parser says the place of the comma, and before Python 3.13 that of the bracket after it
+    comma = text.rfind(",", 0, error.pos + 1)
+    if comma >= 0 and (found := _TRAILING.match(text, comma)) and error.pos < found.end():
+        return (
+            f"not valid JSON: there is a comma before the end of an object or a list at column {comma + 1:,}. Remove it"
+        )
     if _is_python(text):
         return (
             "not valid JSON: it is a Python dict, with single quotes, True or None. Write the row with json.dumps, not "

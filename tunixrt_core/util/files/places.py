@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,8 +50,18 @@ class Places:
         try:
             if not answers(path):
                 return False
-            found = path.resolve()
-            folders = [each.resolve() for each in self._folders if answers(each)]
+            found = _resolved(path)
+            folders = [_resolved(each) for each in self._folders if answers(each)]
             return any(found != each and found.is_relative_to(each) for each in folders)
-        except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle
+        except (OSError, ValueError):
             return False
+
+
+def _resolved(path: Path) -> Path:
+    """The path without links. Raises OSError where they lead in a circle, of which `Path.resolve` says nothing from
+    Python 3.13 on.
+    """
+    found = Path(os.path.realpath(path))
+    if any(map(os.path.islink, (found, *found.parents))):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return found

@@ -21,6 +21,7 @@ T = TypeVar("T")
 HELD = 4 << 20  # bytes of one kind of records in memory, and of a run that is sorted
 SHA256 = 32  # bytes of a hash
 _BLOCK = 64 << 10  # bytes read at once of each run that is merged
+_BUFFER = 4 << 10  # bytes of a file, which is written by blocks and read past it; Python 3.14 would take 128 KiB
 
 
 class Stream(Collection[T]):
@@ -66,7 +67,7 @@ class Records(Sequence[bytes]):
         self._tail += record
         if len(self._tail) >= self._held:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
+                self._file = tempfile.TemporaryFile(buffering=_BUFFER, dir=self.folder)  # noqa: SIM115
             self._file.write(self._tail)
             self._file.flush()
             self._written += len(self._tail)
