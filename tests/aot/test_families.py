@@ -34,7 +34,11 @@ SIZES = {
 OF_A_FAMILY = {
     "qwen3_moe": {"num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": True, "moe_intermediate_size": 256},
     "gemma4_text": {
-        **{"num_hidden_layers": 4, "num_kv_shared_layers": 2, "layer_types": ["sliding_attention", "full_attention"] * 2},
+        **{
+            "num_hidden_layers": 4,
+            "num_kv_shared_layers": 2,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+        },
         **{"global_head_dim": 256, "hidden_size_per_layer_input": 64, "vocab_size_per_layer_input": 4096},
         **{"use_double_wide_mlp": True, "final_logit_softcapping": 30.0},
     },
