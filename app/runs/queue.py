@@ -25,6 +25,8 @@ STATE_PHRASES = {
     "playground": "has been answering",
 }
 
+_ORDERED_ELSEWHERE = "It waits at another server of this home, which alone orders it."
+
 
 def show_queue() -> None:
     """A card with the holder and the waiting jobs; hidden if there is neither."""
@@ -50,9 +52,11 @@ def show_queue() -> None:
                     f"{place + 1}. **{job.run}** waits to {_purpose(job.id, job.run, job.kind)}", width="content"
                 )
                 with st.container(horizontal=True, width="content", gap="xsmall"):
-                    _button("Sooner", "arrow_upward", job.id, partial(rt.queue.move, job.id, -1), off=place == 0)
-                    last = place == len(queue.waiting) - 1
-                    _button("Later", "arrow_downward", job.id, partial(rt.queue.move, job.id, 1), off=last)
+                    last = place == sum(job.here for job in queue.waiting) - 1
+                    why = None if job.here else _ORDERED_ELSEWHERE
+                    sooner, later = (partial(rt.queue.move, job.id, by) for by in (-1, 1))
+                    _button("Sooner", "arrow_upward", job.id, sooner, off=place == 0 or not job.here, help=why)
+                    _button("Later", "arrow_downward", job.id, later, off=last or not job.here, help=why)
                     _button("Remove", "close", job.id, partial(rt.queue.remove, job.id))
 
 
@@ -74,10 +78,12 @@ def _row() -> Iterator[None]:
         yield
 
 
-def _button(label: str, icon: str, job_id: str, action: Callable[[], None], *, off: bool = False) -> None:
+def _button(
+    label: str, icon: str, job_id: str, action: Callable[[], None], *, off: bool = False, help: str | None = None
+) -> None:
     """A button whose action runs before the page reruns, so that the page shows the new queue."""
     key = f"{label.lower()}-{job_id}"
-    if act_button(label, icon=f":material/{icon}:", key=key, disabled=off, type="tertiary"):
+    if act_button(label, icon=f":material/{icon}:", key=key, disabled=off, help=help, type="tertiary"):
         try:
             action()
         except TunixRTError as error:  # the job has started meanwhile

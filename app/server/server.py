@@ -20,6 +20,7 @@ from app.api.deferred import DeferredApi
 from app.operators.requests import Counted, Requests
 from app.operators.routes import monitor_routes
 from app.server.chunks import KeptChunks
+from app.server.codings import RefusedCodings
 from app.server.gate.access import access_token
 from app.server.gate.gate import Gate
 from app.server.gate.oidc import oidc_of
@@ -71,6 +72,7 @@ def build_app(settings: Settings, *, auth: bool, on_start: Callable[[str], None]
                 any_ip=token is not None,
                 open_metrics=settings.metrics == "open",
             ),
+            Middleware(RefusedCodings),
             Middleware(DeferredApi, max_upload_mb=settings.max_upload_mb),
             Middleware(KeptChunks),
         ],

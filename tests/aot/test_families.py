@@ -31,13 +31,26 @@ SIZES = {
     **{"num_key_value_heads": 2, "head_dim": 128, "vocab_size": 4096, "rms_norm_eps": 1e-6, "rope_theta": 1e6},
     **{"tie_word_embeddings": True, "query_pre_attn_scalar": 128, "sliding_window": 128},
 }
-FAMILIES = ("qwen3", "qwen2", "llama", "gemma2", "gemma3_text")
+OF_A_FAMILY = {
+    "qwen3_moe": {"num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": True, "moe_intermediate_size": 256},
+    "gemma4_text": {
+        **{
+            "num_hidden_layers": 4,
+            "num_kv_shared_layers": 2,
+            "layer_types": ["sliding_attention", "full_attention"] * 2,
+        },
+        **{"global_head_dim": 256, "hidden_size_per_layer_input": 64, "vocab_size_per_layer_input": 4096},
+        **{"use_double_wide_mlp": True, "final_logit_softcapping": 30.0},
+    },
+}
+FAMILIES = ("qwen3", "qwen2", "llama", "gemma2", "gemma3_text", *OF_A_FAMILY)
 MESH = {"mesh_fsdp": 4, "mesh_tp": 2}
 
 
 def compiled(folder: Path, kind: str, on: str, kinds: tuple[StepKind, ...] = ("train",), **hyper: Any) -> SliceReport:
     """A report of a small model of a family, in bfloat16, from 4 packed rows of 512 tokens."""
-    sizes = {name: value for name, value in SIZES.items() if kind != "llama" or name != "head_dim"}
+    left = {"llama": "head_dim", "gemma4_text": "rope_theta"}.get(kind)
+    sizes = {name: value for name, value in SIZES.items() if name != left} | OF_A_FAMILY.get(kind, {})
     model = folder / kind
     model.mkdir()
     (model / "config.json").write_text(json.dumps({"model_type": kind, **sizes}))

@@ -57,11 +57,11 @@ def test_an_unknown_address_is_404(api: TestClient) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/traces", "GET, POST"),
-        ("POST", "/tunix/status", "GET"),
+        ("PUT", "/traces", "GET, HEAD, POST"),
+        ("POST", "/tunix/status", "GET, HEAD"),
         ("GET", "/tunix/sft/export", "POST"),
-        ("PATCH", f"/traces/{'0' * 64}", "DELETE, GET"),
-        ("DELETE", "/openapi.json", "GET"),
+        ("PATCH", f"/traces/{'0' * 64}", "DELETE, GET, HEAD"),
+        ("DELETE", "/openapi.json", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_405_and_names_all_that_are_right(

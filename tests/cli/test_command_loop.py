@@ -63,6 +63,9 @@ def test_a_killed_run_is_interrupted_keeps_its_curve_and_resumes_without_a_gap(h
 
     resumed = tunixrt("train", manifest, "--resume", home=home)
     assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stderr.startswith("Continues after train step 10 of 60.\n")
+    for shown_before in ("train step 0: compiled", "train step 10: checkpoint saved"):
+        assert shown_before not in resumed.stderr
     assert "after train step" in folder.log_tail()
     steps = [r.train_step for r in folder.metrics()[0] if r.kind == "train"]
     assert steps == list(range(1, 61)), f"killed at {reached}"

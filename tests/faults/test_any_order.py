@@ -424,7 +424,7 @@ def test_any_order_of_operations_and_kills_loses_nothing_and_does_nothing_twice(
     run_state_machine_as_test(AnyOrder, settings=settings(max_examples=6, stateful_step_count=14, **_HOW))
 
 
-@pytest.mark.long
+@pytest.mark.search
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("ready")
 def test_hundreds_of_orders_of_operations_and_kills_lose_nothing_and_do_nothing_twice() -> None:
@@ -432,9 +432,11 @@ def test_hundreds_of_orders_of_operations_and_kills_lose_nothing_and_do_nothing_
 
 
 @pytest.mark.tunix
-@pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.usefixtures("really_ready")
-@pytest.mark.parametrize(("homes", "operations"), [(1, 6), (20, 10)])
+@pytest.mark.parametrize(
+    ("homes", "operations"),
+    [pytest.param(1, 6, marks=pytest.mark.long), pytest.param(20, 10, marks=pytest.mark.search)],
+)
 def test_orders_of_real_trainings_and_kills_lose_nothing(homes: int, operations: int) -> None:
     run_state_machine_as_test(RealOrder, settings=settings(max_examples=homes, stateful_step_count=operations, **_HOW))

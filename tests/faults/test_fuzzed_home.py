@@ -250,7 +250,7 @@ def test_no_damage_of_a_few_files_ends_a_command_or_a_request(
     fuzz(seed, number, template, tmp_path_factory.mktemp("fuzzed"), application)
 
 
-@pytest.mark.long
+@pytest.mark.search
 @pytest.mark.timeout(3600)
 @given(seed=st.integers(0, 2**32), number=st.integers(1, 12))
 @settings(max_examples=500, **_SETTINGS)

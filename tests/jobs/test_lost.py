@@ -90,7 +90,10 @@ def test_a_training_that_loses_worker_after_worker_is_interrupted_and_can_be_res
     lost = rt.runs.start(make_manifest(tmp_path, train_steps=6).model_copy(update={"output_dir": str(tmp_path / "b")}))
     assert rt.queue.wait(20)
     found = rt.runs.get(lost.id)
-    assert (found.status, found.message) == (RunStatus.INTERRUPTED, "Its worker was lost.")
+    assert (found.status, found.message) == (
+        RunStatus.INTERRUPTED,
+        "Its worker was lost. It is given up; resume continues from the last checkpoint.",
+    )
     assert "It is not resumed again." in rt.runs.folder(lost.id).log_tail()
     rt.runs.resume(lost.id)
     assert rt.queue.wait(20)

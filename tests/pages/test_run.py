@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,8 +16,11 @@ from streamlit.testing.v1 import AppTest
 from app.runs.figures.series import Wanted, series_of
 from app.runs.live import LIVE_LOG_BYTES
 from tests.helpers.component import readings
-from tests.pages.conftest import checked, keys, make_run, open_page, press, words
+from tests.helpers.fakes import FakeBackend
+from tests.jobs.waiting.test_one_machine import server_of
+from tests.pages.conftest import checked, fill, keys, make_run, open_page, press, shown, words
 from tunixrt_core.jobs.accelerator import Accelerator
+from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.metrics import CompileMetric, EvalMetric, to_line
 from tunixrt_core.runs.record import Run, RunStatus
@@ -37,6 +41,24 @@ def part(app: AppTest, kind: str) -> dict[str, Any]:
 def told(rt: Pipeline, run: Run) -> dict[str, Any]:
     """What the route answers for the charts of a run."""
     return series_of(rt.runs.get(run.id), "", Wanted(("loss", "eval_loss", "parts"), tiles=True))
+
+
+def test_what_waits_at_another_server_is_removed_here_but_ordered_there(tmp_path: Path) -> None:
+    worker = WorkerLock(tmp_path / "home" / "worker.lock", FileJobs(tmp_path / "home" / "queue.json"))
+    assert worker.take()
+    with server_of(tmp_path / "home", FakeBackend()) as viewer, shown(viewer):
+        fill(viewer)
+        for _ in range(3):
+            viewer.runs.start(viewer.manifests.build("examples", model_id="tiny"))
+        app = open_page("run.py")
+        for key in ("sooner-r-0002", "later-r-0002"):
+            button = app.button(key=key)
+            assert (button.disabled, button.help) == (
+                True,
+                "It waits at another server of this home, which alone orders it.",
+            )
+        app = press(app, "remove-r-0002")
+        assert [job.id for job in viewer.queue.state().waiting] == ["r-0001", "r-0003"]
 
 
 def test_without_an_id_all_runs_are_listed(filled: Pipeline) -> None:

@@ -110,7 +110,7 @@ BUDGETS: dict[str, tuple[int, int, set[str]]] = {
     "tunixrt_core.store.traces.traces": (108, 49, HEAVY | {"pydantic", "typer", "sqlalchemy.dialects.postgresql"}),
     "tunixrt_core.export": (0, 0, LIGHT | {"pydantic", "sqlalchemy", "typer", "rich"}),
     # until the first request under /api, a server is Streamlit and little more
-    "app.server.server": (576, 65, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
+    "app.server.server": (576, 66, {"jax", "tunix", "sqlalchemy", "fastapi", "pydantic", "pandas", "pyarrow"}),
 }
 _COUNT = """
 import contextlib, json, os, sys
@@ -223,6 +223,7 @@ def test_a_folder_has_at_most_twelve_entries_but_for_siblings_of_one_kind() -> N
         "tunixrt_core/cli",
         "tunixrt_core/ingest/formats",
         "tunixrt_core/pipeline/namespaces",
+        "tunixrt_core/store/migrations/versions",
     }
     crowded = {}
     for folder in {path.parent for path in sources("tunixrt_core", "app")}:

@@ -64,7 +64,7 @@ def _home(settings: Settings) -> Check:
 
 def _database(settings: Settings) -> Check:
     try:
-        store = open_store(settings.database_url)
+        store = open_store(settings.database_url, home=settings.home)
         traces = store.traces.count(TraceQuery())
         store.close()
     except TunixRTError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunixrt_core.errors import NotFound, ShuttingDown
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.jobs.waiting.job import Job, Queue, WaitingJob
+from tunixrt_core.jobs.waiting.job import Job, Line, Queue, WaitingJob
 from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
 
@@ -55,15 +54,12 @@ class JobManager:
         self._elsewhere = elsewhere
         self._shared = shared
         self._runs = runs
-        # guards _queue and _running, which pages and API threads read while the workers take jobs
-        self._lock = threading.Condition()
-        # held while the folder of a waiting job is written: pages would wait for the lock above where the disk hangs
+        self._line = Line()
+        # held while the folder of a waiting job is written: pages would wait for the line where the disk hangs
         self._folders = threading.Lock()
         # held from the shared queue to this one, so that a job of this server is not taken as that of another one
         self._sharing = threading.Lock()
-        self._queue: deque[Job] = deque()
         self._accelerator = accelerator
-        self._running: dict[str, tuple[Job, Holder]] = {}
         self._workers: list[threading.Thread] = []
         self._heartbeats: list[Heartbeat] = []
         self._closed = False
@@ -102,18 +98,22 @@ class JobManager:
     def submit(self, spec: JobSpec, follower: Follower) -> None:
         """Queue a job. The follower gets its news, its error, or that it left the queue before it began."""
         with self._sharing:
+            self._require_open()
             if self._shared is None or self._shared.add(spec):
                 self._enqueue(spec, follower)
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ShuttingDown("The server is shutting down; start the run again after it is back.")
+
     def _enqueue(self, spec: JobSpec, follower: Follower) -> None:
         executor = self.executor  # made before the lock, as it imports what does jobs
-        with self._lock:
-            if self._closed:
-                raise ShuttingDown("The server is shutting down; start the run again after it is back.")
-            self._queue.append(Job(spec, follower))
+        with self._line.changed:
+            self._require_open()
+            self._line.waiting.append(Job(spec, follower))
             if not self._workers:
                 self._begin(executor.at_once)
-            self._lock.notify_all()
+            self._line.changed.notify_all()
 
     def _begin(self, workers: int) -> None:
         for number in range(workers):
@@ -145,11 +145,9 @@ class JobManager:
         return self._stop(lambda about: about.id == job_id, "") or self._withdraw(job_id)
 
     def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
-        with self._lock:
-            waiting = [job for job in self._queue if meant(job.about)]
-            for job in waiting:
-                self._queue.remove(job)
-            running = [job for job, _ in self._running.values() if meant(job.about)]
+        with self._line.changed:
+            waiting = self._line.pull(meant)
+            running = [job for job, _ in self._line.running.values() if meant(job.about)]
         dropped = [self._drop(job) for job in waiting]
         for job in running:
             job.stop.ask(why)
@@ -160,45 +158,49 @@ class JobManager:
 
     def remove(self, job_id: str) -> None:
         """Remove one job from the queue, also of another server. Raises NotFound if none of that id waits."""
-        with self._lock:
-            if (job := self._waiting(job_id)) is not None:
-                self._queue.remove(job)
-        if not (self._drop(job) if job else self._withdraw(job_id)):
+        dropped = [self._drop(job) for job in self._line.pull(lambda about: about.id == job_id)]
+        if not (any(dropped) if dropped else self._withdraw(job_id)):
             raise _no_job(job_id)
 
     def move(self, job_id: str, by: int) -> None:
         """Move a job that waits here forward (-1) or back (+1), within the queue. Raises NotFound, Conflict."""
-        with self._lock:
-            if (job := self._waiting(job_id)) is None:
-                raise (self._shared and self._shared.why_not_moved(job_id)) or _no_job(job_id)
-            place = self._queue.index(job)
-            self._queue.remove(job)
-            self._queue.insert(max(0, place + by), job)
-
-    def _waiting(self, job_id: str) -> Job | None:
-        return next((job for job in self._queue if job.spec.id == job_id), None)
+        if (order := self._line.move(job_id, by)) is None:
+            raise (self._shared and self._shared.why_not_moved(job_id)) or _no_job(job_id)
+        if self._shared:
+            self._shared.arrange(order)
 
     def queue(self) -> Queue:
         """The holder of the accelerator, and the waiting jobs: those of this process, then those of other servers."""
-        with self._lock:
-            running, waiting = list(self._running.values()), tuple(job.about for job in self._queue)
+        waiting, running = self._line.seen()
+        here = {job.spec.id for job in waiting} | {job.spec.id for job, _ in running}
+        # before the holder: what begins at another server meanwhile is shown twice rather than not at all
+        others = self._shared.others(here) if self._shared else ()
         held = self._accelerator.holder() if self._accelerator and not running else None
-        return Queue(running[0][1] if running else held, waiting + (self._shared.others if self._shared else ()))
+        return Queue(running[0][1] if running else held, (*(job.about for job in waiting), *others))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until nothing runs or waits; False on timeout. For scripts and tests."""
-        with self._lock:
-            return self._lock.wait_for(lambda: not self._queue and not self._running, timeout)
+        with self._line.changed:
+            return self._line.changed.wait_for(lambda: not self._line.waiting and not self._line.running, timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Stop all jobs and wait for the worker, so that the last checkpoint is complete."""
-        with self._lock:
+        """Stop the running job, and wait for the worker, so that the last checkpoint is complete.
+
+        What waits in a queue of several servers is left to the next one; all else is dropped.
+        """
+        with self._line.changed:
             self._closed = True
-            waiting, self._queue = list(self._queue), deque()
-            running = [job for job, _ in self._running.values()]
-            self._lock.notify_all()
+            waiting = self._line.pull(lambda about: True)
+            running = [job for job, _ in self._line.running.values()]
+            self._line.changed.notify_all()
+        left = [job.spec for job in waiting if self._shared and self._shared.keeps(job.spec)]
+        if left:
+            self._left()
         for job in waiting:
-            self._drop(job)
+            if job.spec not in left:
+                self._drop(job)
+        if self._shared:
+            self._shared.leave()
         if self._workers:
             self.executor.close()
         for job in running:
@@ -208,33 +210,24 @@ class JobManager:
         for heartbeat in self._heartbeats:
             heartbeat.end()
         if self._shared:
-            self._shared.close()
+            self._shared.hand_over(left)
 
     def _beat(self) -> None:
-        with self._lock:
-            waiting = list(self._queue)
-        for job in waiting:
+        for job in self._line.seen()[0]:
             with self._folders:
-                with self._lock:
-                    waits = job in self._queue
-                if waits:
+                if self._line.waits(job):
                     job.show_waiting()
 
     def _exchange(self, shared: SharedQueue) -> None:
-        """Leave other servers what they have taken, and take what they left when this one is free."""
-        with self._lock:
-            waiting = list(self._queue)
+        """Leave other servers what they have taken, and take what waits or was left there."""
+        waiting, _ = self._line.seen()
         gone = shared.exchange(job.spec for job in waiting)
-        with self._lock:
-            self._queue = deque(job for job in self._queue if job.spec.id not in gone)
+        self._line.drop([job for job in waiting if job.spec.id in gone])
         with self._sharing, suppress(ShuttingDown):  # another server finds it
-            if self._is_free() and (adopted := shared.adopt()):
+            here = self._line.ids()
+            free = not here and not (self._accelerator and self._accelerator.holder())
+            for adopted in shared.adopt(here, free=free):
                 self._enqueue(*adopted)
-
-    def _is_free(self) -> bool:
-        with self._lock:
-            used = self._queue or self._running or self._closed
-        return not used and not (self._accelerator and self._accelerator.holder())
 
     def _left(self) -> None:
         """A job was taken from the queue: afterwards its folder is not written any more as that of one that waits."""
@@ -259,9 +252,9 @@ class JobManager:
                 self._do(job)
             if held:
                 held.release()
-            with self._lock:
-                del self._running[job.spec.id]
-                self._lock.notify_all()
+            with self._line.changed:
+                del self._line.running[job.spec.id]
+                self._line.changed.notify_all()
 
     def _do(self, job: Job) -> None:
         if why := job.do(self.executor):
@@ -274,26 +267,27 @@ class JobManager:
         again = job.losses < _LOSSES and not job.stop.is_set()
         following = job.follower.lost(job.spec, why, again=again)
         if following is not None:
-            with self._lock:
-                self._queue.appendleft(Job(following, job.follower, job.losses + 1))
+            with self._line.changed:
+                self._line.waiting.appendleft(Job(following, job.follower, job.losses + 1))
 
     def _next(self) -> tuple[Job, Hold | None] | None:
         """The first job, once the accelerator is held for it; None after the last one."""
-        with self._lock:
+        line = self._line
+        with line.changed:
             while True:
-                self._lock.wait_for(lambda: self._queue or self._closed)
+                line.changed.wait_for(lambda: line.waiting or self._closed)
                 if self._closed:
                     return None
-                job = self._queue[0]
+                job = line.waiting[0]
                 needed = self._accelerator if self.executor.takes_accelerator(job.spec) else None
                 held = needed.take(job.spec.run, job.spec.kind) if needed else None
                 if held or needed is None:
-                    self._queue.popleft()
+                    line.waiting.popleft()
                     owner = self.executor.owner(job.spec)
                     holder = Holder(job.spec.run, job.spec.kind, time.time(), owner)
-                    self._running[job.spec.id] = job, holder
+                    line.running[job.spec.id] = job, holder
                     return job, held
-                self._lock.wait(_LOOK_SECONDS)  # another process holds it; the queue may change meanwhile
+                line.changed.wait(_LOOK_SECONDS)  # another process holds it; the line may change meanwhile
 
 
 def _no_job(job_id: str) -> NotFound:

@@ -133,7 +133,7 @@ class LossKind(StrEnum):
 
 
 class LossSection(Section):
-    """How the loss is computed; both give the same number."""
+    """How the loss is computed; both give the same number, but for rounding."""
 
     kind: Annotated[LossKind, Hyper("loss")] = Field(
         LossKind.FUSED, description="fused never holds logits of batch x length x vocabulary; plain does."

@@ -193,7 +193,7 @@ class Acts:
         about = act.of(given) if callable(act.of) else _name(given[act.of]) if act.of else ""
         tell = partial(self._record, actor, action, act.kind)
         if not (actor.writes or (act.reads if isinstance(act.reads, bool) else act.reads(given))):
-            refusal = _refusal(actor, action, act.kind)
+            refusal = _refusal(actor, f" ({action} {act.kind})")
             tell(about, "refused", refusal)
             raise NotAllowed(refusal)
         if act.begins:
@@ -216,8 +216,14 @@ class Acts:
         self._log.add(AuditEntry(at, actor.name, actor.via, action, kind, about, outcome, why, actor.address))
 
 
-def _refusal(actor: Actor, action: str, kind: str) -> str:
+def require_write() -> None:
+    """Raises NotAllowed for who may only read. For requests that do not come to an action, such as invalid ones."""
+    if not (actor := current_actor()).writes:
+        raise NotAllowed(_refusal(actor))
+
+
+def _refusal(actor: Actor, what: str = "") -> str:
     return (
-        f"{actor.name} may only read: nothing was changed ({action} {kind}). Ask for the role write: a token of "
+        f"{actor.name} may only read: nothing was changed{what}. Ask for the role write: a token of "
         "`tunixrt users add NAME --role write`, or TUNIXRT_OIDC_WRITE."
     )

@@ -176,7 +176,7 @@ class Pipeline:
         return Drafts(self.settings.drafts_dir)
 
     def queue_again(self) -> list[str]:
-        """Queue the runs, evaluations and exports of models that waited when the server of this home was killed, in
+        """Queue the runs, evaluations and exports of models that waited when the server of this home ended, in
         their order. Returns their ids; none without Tunix.
         """
         from tunixrt_core.jobs.waiting.left import queue_again
@@ -244,7 +244,7 @@ def open_pipeline(settings: Settings, *, recover: bool = True, serves: bool = Fa
 
     Raises StoreError, OutputError or InvalidSettings as sentences.
     """
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, home=settings.home)
     backend = TunixBackend(settings.models_dir, settings.compiled_dir)
     accelerator = Accelerator(settings.accelerator_lock)
     jobs = JobManager(
@@ -269,7 +269,8 @@ def shared_queue(settings: Settings, store: Store, *, serves: bool) -> SharedQue
     if settings.executor is not None or not (serves or settings.shares_queue):
         return None
     from tunixrt_core.jobs.waiting.one_machine import FileJobs, WorkerLock
-    from tunixrt_core.jobs.waiting.shared import SharedQueue, home_id
+    from tunixrt_core.jobs.waiting.shared import SharedQueue
+    from tunixrt_core.util.files.home_id import home_id
 
     if settings.shares_queue:
         return SharedQueue(store.jobs, home_id(settings.home))

@@ -77,12 +77,14 @@ class OwnedFolder(Generic[S]):
             waits = state is not None and state.status is RunStatus.QUEUED and owners.is_ours(state.owner)
         return owners.Attempt(owners.this_owner(), self.last_attempt() + (0 if waits else 1))
 
-    def condition(self) -> Condition:
-        """Whether the work is over, has an owner that is alive, or has lost it. Raises BrokenFile."""
+    def condition(self, attempt: int) -> Condition:
+        """Whether an attempt is over or another one was started since, or has an owner that is alive, or has lost it.
+        Raises BrokenFile.
+        """
         state = self.written_state()
-        if state is not None and state.status.over:
-            return "over"
-        return "lost" if state is None or is_lost(state) else "alive"
+        if state is None or is_lost(state):
+            return "lost"
+        return "over" if state.status.over or state.attempt > attempt else "alive"
 
     def beat(self) -> None:
         """Write again that it waits for this process, which is alive. Nothing where it belongs to another one."""

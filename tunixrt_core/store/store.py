@@ -132,14 +132,20 @@ class Store:
         self.close()
 
 
-def open_store(url: str, *, clock: Clock = _now) -> Store:
+def open_store(url: str, *, clock: Clock = _now, home: Path | None = None) -> Store:
     """Open the database at a SQLAlchemy URL, making it and its directory where they are missing, and migrate it.
 
-    Raises StoreError: not writable, not a database, or written by a newer program.
+    `home`: the one that it has to belong to if it is on a server, which other homes reach too; one that belongs to none
+    belongs to it from now on. Raises StoreError: not writable, not a database, or written by a newer program;
+    InvalidSettings where it belongs to another home, and OutputError.
     """
     with ExitStack() as on_failure:
         database = Database(url)
         on_failure.callback(database.close)
         migrate(database)
+        if home is not None and url.startswith("postgresql"):
+            from tunixrt_core.store.records.belonging import require_home
+
+            require_home(database, home)
         on_failure.pop_all()
     return Store(database, clock)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from app.api.downloads import JsonlDownload
-from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute
+from app.api.limits import FILE_TYPES, JSON_TYPES, LINES_TYPES, FileRoute, reads
 from app.api.models.imports import Diagnosis, ImportReport, Preview
 from app.api.parts import Part
 from app.api.rejected import kept_rejects, rejected_of
@@ -169,12 +169,14 @@ def add_batch(file: File, pipeline: Pipe, key: IdempotencyKey = None) -> ImportR
 
 
 @router.post("/preview", openapi_extra=_BODY)
+@reads
 def preview(file: File, pipeline: Pipe) -> Preview:
     """Preview of an import: the first rows as traces. Nothing is stored."""
     return Preview.model_validate(pipeline.traces.preview(file.content, **file.words).to_dict())
 
 
 @router.post("/doctor", openapi_extra=_BODY)
+@reads
 def doctor(file: File, pipeline: Pipe) -> Diagnosis:
     """Check of a whole file: good, duplicate and bad rows, with reasons. Nothing is stored."""
     with kept_rejects(pipeline) as kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api.limits import JsonRoute
+from app.api.limits import JsonRoute, reads
 from app.api.models.bodies import PreflightBody
 from app.api.models.checks import Preflight
 from app.api.parts import Part
@@ -14,6 +14,7 @@ router = Part(prefix="/preflight", tags=["Runs"], route_class=JsonRoute)
 
 
 @router.post("")
+@reads
 def preflight(body: PreflightBody, pipeline: Pipe) -> Preflight:
     """Check a manifest without starting a run: 200 with the findings, blocking or not. 501 without Tunix.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Path
@@ -45,5 +44,5 @@ def _queue(pipeline: Pipeline) -> Queue:
     return Queue(
         holder=holder
         and Holder(run=holder.run, kind=holder.kind, since=holder.since, pid=holder.pid, here=holder.ours),
-        waiting=[Job(**asdict(job)) for job in found.waiting],
+        waiting=[Job(id=job.id, run=job.run, kind=job.kind) for job in found.waiting],
     )

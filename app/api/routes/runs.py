@@ -12,7 +12,7 @@ from fastapi import Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from app.api.limits import JsonRoute
+from app.api.limits import JsonRoute, reads
 from app.api.models.bodies import AnnotationsBody, CloneBody, ResumeBody, RunBody
 from app.api.models.runs import (
     Change,
@@ -87,14 +87,14 @@ def table(
 ) -> Response:
     """All runs as rows, newest first, or those that changed since a version."""
     found = pipeline.runs.table(since)
-    headers = {"etag": f'"{found.version}"', "cache-control": "private, no-cache"}
+    headers = {"etag": f'"{found.version}"', "cache-control": "private, no-cache", "vary": "accept-encoding"}
     if not since and if_none_match == headers["etag"]:
         return Response(status_code=304, headers=headers)
     body = orjson.dumps(found.to_dict())
     if found.whole and "gzip" in (accept_encoding or ""):
         # at the server's own level, packing thousands of rows takes longer than all the rest
         body = gzip.compress(body, 3)
-        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+        headers["content-encoding"] = "gzip"
     return Response(body, headers=headers, media_type="application/json")
 
 
@@ -247,6 +247,7 @@ def move_aside(id: RunId, pipeline: Pipe) -> MovedAside:
 
 
 @router.post("/{id}/clone")
+@reads
 def clone(id: RunId, pipeline: Pipe, body: CloneBody | None = None) -> ClonedManifest:
     """Manifest of a run with some values changed, for a new run. Starts nothing: POST it to /api/runs."""
     variant = pipeline.manifests.clone(id, (body or CloneBody()).hyperparameters)

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from app.api.answers import TunixStatus
 from app.api.downloads import MEDIA_TYPE, JsonlDownload
-from app.api.limits import JsonRoute
+from app.api.limits import JsonRoute, reads
+from app.api.models.answers import TunixStatus
 from app.api.models.bodies import ExportBody, ManifestBody
 from app.api.models.checks import MadeManifest
 from app.api.parts import Part
@@ -52,6 +52,7 @@ def status(pipeline: Pipe) -> TunixStatus:
     response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "One row per line."}},
 )
+@reads
 def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
     """Traces or a dataset version as Tunix SFT JSONL. 501 without Tunix."""
     if body.trace_ids is not None:
@@ -63,6 +64,7 @@ def export(body: ExportBody, pipeline: Pipe) -> JsonlDownload:
 
 
 @router.post("/sft/manifest", status_code=201)
+@reads
 def manifest(body: ManifestBody, pipeline: Pipe) -> MadeManifest:
     """Run manifest as JSON and YAML, for POST /api/runs or `tunixrt train`. 501 without Tunix."""
     made = pipeline.manifests.build(

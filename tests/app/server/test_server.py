@@ -67,6 +67,25 @@ def test_the_api_answers_json_and_never_a_page(server: Server) -> None:
     assert get(f"{server.url}/api/tunix/status").json()["error"]["code"] == "token_required"
 
 
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/docs", "/api/runs", "/api/traces/none", "/overview", "/"])
+def test_head_is_answered_as_get_without_the_body(server: Server, path: str) -> None:
+    whole, head = (
+        httpx.request(method, server.url + path, headers=bearer(server), timeout=START_SECONDS)
+        for method in ("GET", "HEAD")
+    )
+    assert (whole.content != b"", head.content) == (True, b"")
+    varies = {"date", "etag"}
+    answers = [(one.status_code, {k: v for k, v in one.headers.items() if k not in varies}) for one in (whole, head)]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/traces"])
+def test_gzip_is_sent_to_who_takes_it_and_caches_are_told(server: Server, path: str) -> None:
+    for accepted, coding in (("gzip", "gzip"), ("gzip;q=0", None), ("br, gzip; q=0.0", None), ("gzip;q=0.5", "gzip")):
+        answer = get(server.url + path, headers={**bearer(server), "accept-encoding": accepted})
+        assert (answer.headers.get("content-encoding"), answer.headers["vary"]) == (coding, "Accept-Encoding")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_bare_api_address_leads_to_its_description(server: Server, method: str) -> None:
     answer = httpx.request(method, f"{server.url}/api", headers=bearer(server), timeout=START_SECONDS)

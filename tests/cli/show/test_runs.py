@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.helpers.fakes import FakeBackend
+from tests.helpers.makers import make_manifest
 from tunixrt_core.cli.show import terminal
 from tunixrt_core.cli.show.runs import RunDisplay, event_line, numbers_line, show_comparison, show_summary
 from tunixrt_core.evaluation.reports.run_summary import RunSummary, summarise
+from tunixrt_core.jobs.kinds.trainings import show_waiting
 from tunixrt_core.manifest.variants import Difference
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.metrics import (
@@ -22,8 +25,11 @@ from tunixrt_core.runs.metrics import (
     OtherMetric,
     SamplesMetric,
     TrainMetric,
+    to_line,
 )
 from tunixrt_core.runs.record import RunState, RunStatus
+from tunixrt_core.training.execution import execute_training, run_folder_of
+from tunixrt_core.training.stop import StopRequest
 
 TRAIN = TrainMetric(
     train_step=2,
@@ -98,6 +104,26 @@ def test_a_run_is_followed_from_its_folder(tmp_path: Path, shown: io.StringIO) -
     assert shown.getvalue() == ("train step 2: loss 1.500 · eval loss 1.250\ntrain step 2: nan: [red]. Stop.\n"), (
         "each event once, and no bar where there is no terminal"
     )
+
+
+def test_a_resume_says_where_it_continues_and_repeats_nothing_of_before(tmp_path: Path, shown: io.StringIO) -> None:
+    manifest = make_manifest(tmp_path, train_steps=6)
+    folder = run_folder_of(manifest, tmp_path)
+    execute_training(manifest, folder, FakeBackend(), stop=StopRequest())
+    old = (CheckpointMetric(train_step=3, reason="asked", seconds=1.0), EvalMetric(train_step=4, loss=1.5))
+    kept, again = (b"".join(map(to_line, each)) for each in (old[:1], old[1:]))
+    trained = folder.metrics_file.read_bytes().splitlines(keepends=True)
+    folder.metrics_file.write_bytes(b"".join([*trained[:4], again, kept, *trained[4:]]))
+    (folder.checkpoints / "last").write_text("4")  # the one of train step 6 was damaged
+    longer = make_manifest(tmp_path, train_steps=8)
+    show_waiting(longer, folder)
+    with RunDisplay(folder) as display:
+        display.update(folder.state())
+        execute_training(
+            longer, folder, FakeBackend(), stop=StopRequest(), on_status=lambda state: display.update(folder.state())
+        )
+        display.update(folder.state())
+    assert shown.getvalue() == ("Continues after train step 4 of 8.\ntrain step 8: loss 0.125 · eval loss 0.125\n")
 
 
 def test_the_last_figures_of_a_run_are_a_table_of_what_was_measured(tmp_path: Path, shown: io.StringIO) -> None:

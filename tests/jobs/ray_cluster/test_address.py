@@ -20,11 +20,13 @@ from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.ray_cluster.address import Cluster, require_entry, require_token_mode
 from tunixrt_core.jobs.ray_cluster.bucket.store import bucket_of
 from tunixrt_core.jobs.ray_cluster.executor import RayExecutor
+from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.jobs.work import Local
 from tunixrt_core.pipeline.pipeline import Pipeline, open_home
 from tunixrt_core.runs.record import RunStatus
 from tunixrt_core.store.store import open_store
 from tunixrt_core.training.ahead.slices import Slice, known_slices
+from tunixrt_core.util.files.home_id import home_id
 
 
 class Head(BaseHTTPRequestHandler):
@@ -137,6 +139,21 @@ def test_processes_that_train_together_share_a_folder_and_no_bucket(tmp_path: Pa
     with pytest.raises(InvalidInput, match="processes: 2, which share one folder"):
         by_bucket.processes(2)
     assert RayExecutor(settings, cluster, here).processes(2) == 2
+
+
+def test_homes_under_one_path_are_two_to_a_cluster_and_a_moved_one_is_the_same(tmp_path: Path) -> None:
+    backend = FakeBackend()
+    here = Local(backend, LoadedModels(backend), None)
+    spec = JobSpec("r-0001", "r-0001", "train", {}, 1)
+
+    def owner(home: Path) -> str:
+        return RayExecutor(empty_home(home), Cluster.parse("ray://head:1"), here).owner(spec)
+
+    first = owner(tmp_path / "home")
+    assert owner(tmp_path / "home") == first == f"ray:tunixrt-{home_id(tmp_path / 'home')}/r-0001#1"
+    (tmp_path / "home").rename(tmp_path / "moved")
+    assert owner(tmp_path / "home") != first, "as on another machine"
+    assert owner(tmp_path / "moved") == first
 
 
 @pytest.mark.parametrize("number", ["gpus=many", "cpus=-1", "jobs=inf", "dashboard=nan", "tpus="])

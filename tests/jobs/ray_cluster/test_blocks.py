@@ -35,12 +35,6 @@ MORE = {"gates": GATES_SET, "split_by": "near_duplicate", "eval_share": 0.3}
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
-    with RayNodes(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     with open_pipeline(Settings.from_env({"TUNIXRT_HOME": str(home)})) as rt:

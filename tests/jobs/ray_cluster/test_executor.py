@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.machines.ray_nodes import LOOPBACK, PATIENCE, RayNodes, listening, needs_ray, until
+from tests.helpers.machines.ray_nodes import LOOPBACK, PATIENCE, RayNodes, listening, needs_ray, title_of, until
 from tests.helpers.makers import make_manifest
 from tunixrt_core.errors import JobFailed
 from tunixrt_core.evaluation.sets.setup import EvalRequest
@@ -31,6 +31,14 @@ def worker_of(nodes: RayNodes) -> int:
     """The process of the one worker of the cluster."""
     (found,) = nodes.processes("ray::Worker")
     return found
+
+
+def agents() -> list[int]:
+    """The processes of this one that talk to a cluster."""
+    import psutil  # comes with ray
+
+    children = psutil.Process().children()
+    return [child.pid for child in children if "tunixrt_core.jobs.ray_cluster.agent" in title_of(child.pid)]
 
 
 def test_a_wrong_token_is_said_in_words_by_the_real_head(nodes: RayNodes, tmp_path: Path) -> None:
@@ -56,6 +64,8 @@ def test_a_run_outlives_its_server_and_its_worker_and_is_evaluated_and_exported_
         found = set().union(*(listening(pid) for pid in nodes.pids()))
         assert found
         assert found <= LOOPBACK, "nothing may be reached from another machine"
+        assert len(agents()) == 1
+    assert not agents(), "the process that talks to the cluster ends with its server"
     worker = worker_of(nodes)
     assert not folder.state().status.over, "it trains although its server has ended"
     with open_home(home) as rt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ pytestmark = needs_ray
 
 GREEDY = EvalRequest(max_new_tokens=8)
 DRAWN = EvalRequest(max_new_tokens=8, samples=3, sampling=Sampling(temperature=1.0, seed=7))
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
-    with RayNodes(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
 
 
 def evaluate(rt: Pipeline, run_id: str, request: EvalRequest, *, again: bool) -> list[bytes]:

@@ -18,6 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
 from tests.store.conftest import empty_server, needs_server
 from tests.store.records.test_jobs import DEAD
+from tunixrt_core.errors import Conflict
 from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.jobs.spec import JobSpec
 from tunixrt_core.pipeline.pipeline import Pipeline, shared_queue
@@ -152,6 +153,27 @@ def test_postgresql_the_run_of_a_killed_server_goes_on_from_its_checkpoint_and_e
     assert steps_of(waiting) == list(range(1, 11))
 
 
+def test_postgresql_what_waits_at_a_server_that_is_told_to_end_waits_on_at_a_busy_one(
+    first: Pipeline, another: Another, home: Path, url: str
+) -> None:
+    fill(first)
+    own = queue_run(first, 3_000)
+    other = another(home, url, begin="train")
+    until(lambda: [job.id for job in first.queue.state().waiting] == ["r-0003"])
+    assert not first.queue.state().waiting[0].here
+    with pytest.raises(Conflict, match="waits at another server of this home"):
+        first.queue.move("r-0003", 1)
+    other.communicate(b"\n", timeout=60)
+    assert first.runs.get("r-0002").status is RunStatus.STOPPED
+    until(lambda: [(job.id, job.here) for job in first.queue.state().waiting] == [("r-0003", True)])
+    assert first.runs.get("r-0003").status is RunStatus.QUEUED
+    first.queue.move("r-0003", 1)
+    first.runs.stop(own)
+    assert first.queue.wait(30)
+    assert first.runs.get("r-0003").status is RunStatus.SUCCEEDED
+    until(lambda: first.store.jobs.known(shared_home(first)) == set())
+
+
 def test_postgresql_a_run_whose_folder_is_not_reachable_is_left_to_others_and_that_is_said(
     first: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -172,15 +194,17 @@ def test_postgresql_a_run_that_ended_with_its_server_is_not_done_again(first: Pi
     folder = first.runs.folder("r-0001")
     ended = folder.state_file.read_bytes()
     body = {"manifest": first.runs.manifest("r-0001").to_dict(), "folder": str(folder.path), "allow": []}
-    first.store.jobs.add("r-0001", shared_home(first), JobSpec("r-0001", "r-0001", "train", body, 1).to_json().decode())
-    first.store.jobs.claim("r-0001", DEAD)
+    spec = JobSpec("r-0001", "r-0001", "train", body, 1).to_json().decode()
+    first.store.jobs.add("r-0001", shared_home(first), spec)
+    first.store.jobs.claim("r-0001", DEAD, spec)
     until(lambda: first.store.jobs.known(shared_home(first)) == set())
     assert folder.state_file.read_bytes() == ended
 
 
 def test_postgresql_an_evaluation_that_waits_at_a_killed_server_is_made(another: Another, home: Path, url: str) -> None:
     killed = another(home, url, begin="evaluate")
-    until(lambda: list((home / "runs" / "r-0001" / "evals").glob("*/queued.json")))
+    # the second one is queued when the first one is recorded
+    until(lambda: len(list((home / "runs" / "r-0001" / "evals").glob("*/queued.json"))) == 2)
     killed.kill()
     killed.wait(30)
     with server_of(home, url, FakeBackend(step_seconds=0.001)) as survivor:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save_file
 
 from tests.tunix_backend.conftest import make_manifest
-from tests.tunix_backend.helpers.exports import FAMILIES, export, pretend_to_train, rewrite
+from tests.tunix_backend.helpers.exports import FAMILIES, export, pretend_to_train, rewrite, tensors
 from tests.tunix_backend.helpers.families import write_checkpoint
+from tests.tunix_backend.model.test_models import load
+from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.training.model_export import ExportLayout
 from tunixrt_core.tunix_backend.model.tiny import write_builtin_model
@@ -94,14 +97,35 @@ def test_a_gemma_that_sees_pictures_is_read_too(
     check(manifest, models_dir, tmp_path / "out", layout)
 
 
+@pytest.mark.parametrize("kind", ["qwen3", "qwen3_moe"])
 @pytest.mark.parametrize("layout", ExportLayout)
-def test_bfloat16_is_read_within_what_rounding_allows(tmp_path: Path, models_dir: Path, layout: ExportLayout) -> None:
-    write_checkpoint(tmp_path / "model", "qwen3")
+def test_bfloat16_is_read_within_what_rounding_allows(
+    tmp_path: Path, models_dir: Path, layout: ExportLayout, kind: str
+) -> None:
+    write_checkpoint(tmp_path / "model", kind)
     rewrite(tmp_path / "model", dtype="bfloat16")
     manifest = manifest_of(tmp_path, dtype="bfloat16")
     pretend_to_train(manifest, models_dir)
     report = export(manifest, models_dir, tmp_path / "out", layout=layout, transformers=True)
     assert all(0 < found.largest_difference < found.tolerance / 2 for found in report.checks)
+
+
+def test_transformers_finds_a_router_that_would_choose_other_experts(tmp_path: Path, models_dir: Path) -> None:
+    from tunixrt_core.tunix_backend.export.proof import compare, outputs_of, proof_prompts
+    from tunixrt_core.tunix_backend.export.torch_proof import torch_outputs
+
+    write_checkpoint(tmp_path / "model", "qwen3_moe")
+    manifest = manifest_of(tmp_path, method="full")
+    prompts = proof_prompts(manifest, models_dir)
+    loaded = load(manifest, models_dir)
+    with loaded.mesh:
+        trained = outputs_of(loaded, prompts)
+    (held,) = tensors(tmp_path / "model").values()
+    name = "model.layers.1.mlp.gate.weight"
+    save_file(held | {name: held[name][[1, 0, 2, 3]].copy()}, tmp_path / "model" / "model.safetensors")
+    read = torch_outputs(ExportLayout.MERGED, tmp_path / "model", tmp_path / "model", prompts, trained.scores)
+    with pytest.raises(ExportError, match="scores of experts differ"):
+        compare("transformers", trained, read, 0.15)
 
 
 def test_transformers_stops_where_the_run_was_taught_to(tmp_path: Path, models_dir: Path) -> None:

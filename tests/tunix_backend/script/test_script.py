@@ -41,6 +41,8 @@ loaded = {name.split(".")[0] for name in sys.modules}
 assert not loaded & {"tunixrt_core", "app", "pages"}, "the script needs the project"
 """
 
+ROUNDS_AS_THE_SCRIPT = {"dtype": "bfloat16", "attention": "reference", "loss": "plain"}
+
 
 def run_alone(script: str, folder: Path) -> tuple[dict[int, float], dict[int, float]]:
     """The train and eval losses, by train step, that the script prints in a process of its own."""
@@ -81,7 +83,8 @@ def script_of(manifest: RunManifest, models_dir: Path) -> str:
         ),
         *(
             pytest.param(
-                {"method": method, "train_steps": 5, "dtype": "bfloat16", "lora_rank": 4, "loss": "plain"},
+                # attention and loss as the script has them: others round otherwise, and five train steps add that up
+                {"method": method, "train_steps": 5, "lora_rank": 4} | ROUNDS_AS_THE_SCRIPT,
                 id=f"{method}, bfloat16",
                 marks=LONG,
             )
@@ -325,6 +328,23 @@ def test_conversations_that_the_format_cannot_write_are_refused(tmp_path: Path, 
         script_of(manifest, models_dir)
     with pytest.raises(SystemExit, match="holds conversations"):  # the data came after the script
         space["read_rows"]("train")
+
+
+@pytest.mark.parametrize(
+    ("hyper", "differs"),
+    [
+        ({"dtype": "bfloat16"}, True),
+        (ROUNDS_AS_THE_SCRIPT | {"attention": "auto"}, True),
+        (ROUNDS_AS_THE_SCRIPT | {"loss": "fused"}, True),
+        (ROUNDS_AS_THE_SCRIPT, False),
+        ({"dtype": "float32"}, False),
+    ],
+)
+def test_a_script_that_rounds_otherwise_than_the_run_says_so(
+    hyper: dict[str, Any], differs: bool, tmp_path: Path, models_dir: Path
+) -> None:
+    script = script_of(make_manifest(tmp_path, **hyper), models_dir)
+    assert ("otherwise in bfloat16" in script) is differs
 
 
 def test_lora_that_matches_nothing_is_refused(tmp_path: Path, models_dir: Path) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.atomic import write_atomic, write_first
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a", b"1")
     write_atomic(tmp_path / "a", b"2")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"2")]
+
+
+def test_the_first_of_several_writes_is_kept_and_leaves_no_temporary_file(tmp_path: Path) -> None:
+    write_first(tmp_path / "a", b"1")
+    write_first(tmp_path / "a", b"2")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"1")]
 
 
 def test_threads_that_write_one_file_do_not_take_each_others_temporary_file(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tunixrt_core.runs.metrics import (
     SamplesMetric,
     TrainMetric,
 )
+from tunixrt_core.runs.record import RunStatus
 
 if TYPE_CHECKING:
     from tunixrt_core.evaluation.reports.run_summary import RunSummary
@@ -35,11 +36,15 @@ if TYPE_CHECKING:
 
 class RunDisplay:
     """Follows a run's folder while inside: a bar with the newest numbers below it, and a line for each evaluation,
-    checkpoint, compilation and alert. Where standard error is no terminal, only the lines."""
+    checkpoint, compilation and alert. Where standard error is no terminal, only the lines. A resume begins with a line
+    that says where it continues."""
 
     def __init__(self, folder: RunDir) -> None:
         self._folder = folder
-        self._cursor = folder.metrics()[1]
+        earlier, self._cursor = folder.metrics()
+        # of a resume: its first new train step cuts records from the file
+        self._earlier = earlier if folder.state_or_broken().before is not None else None
+        self._told = False
         self._train: TrainMetric | None = None
         self._eval: EvalMetric | None = None
         self._bar = Progress(
@@ -63,8 +68,7 @@ class RunDisplay:
 
     def update(self, state: RunState) -> None:
         """Read the folder again."""
-        records, self._cursor = self._folder.metrics(self._cursor)
-        for record in records:
+        for record in self._new(state):
             if isinstance(record, TrainMetric):
                 self._train = record
                 continue
@@ -79,6 +83,27 @@ class RunDisplay:
             total=state.total_train_steps or None,
         )
         self._live.update(self._drawn())
+
+    def _new(self, state: RunState) -> list[Metric]:
+        """The records since the last look; of a resume none before its first new train step."""
+        if self._earlier is None:
+            records, self._cursor = self._folder.metrics(self._cursor)
+            return records
+        restored = state.plan.get("restored_train_step")
+        # a run that waits, or whose resume was refused, shows the plan from before it
+        if restored is None or state.status is RunStatus.QUEUED or state.refused:
+            return []
+        if not self._told:
+            terminal.err.print(f"Continues after train step {restored:,} of {state.total_train_steps:,}.")
+            self._told = True
+        if state.train_step <= restored:
+            return []
+        from tunixrt_core.training.recording.resuming import is_made_again  # of a resume alone
+
+        kept = sum(not is_made_again(record, restored) for record in self._earlier)
+        self._earlier = None
+        records, self._cursor = self._folder.metrics()
+        return records[kept:]
 
     def _drawn(self) -> Group:
         return Group(self._bar, Text(numbers_line(self._train, self._eval), style="dim"))

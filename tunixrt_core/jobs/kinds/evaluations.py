@@ -161,7 +161,7 @@ class QueuedEvaluations(Follower):
         return replace(spec, body={**spec.body, "again": False}, attempt=folder.next_attempt().number)
 
     def condition(self, spec: JobSpec) -> Condition:
-        return _folder(spec).condition()
+        return _folder(spec).condition(spec.attempt)
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

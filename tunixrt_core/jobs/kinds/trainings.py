@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunixrt_core.errors import InvalidInput, StoreError
+from tunixrt_core.errors import InvalidInput, NotFound, StoreError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Tell
 from tunixrt_core.runs.folder import RunDir
 from tunixrt_core.runs.ownership import Condition
@@ -179,18 +179,20 @@ class Trainings(Follower):
 
     def lost(self, spec: JobSpec, why: str, *, again: bool) -> JobSpec | None:
         folder = _folder(spec)
-        state = folder.read_state()
-        if not state.status.over:
-            interrupted = replace(state, status=RunStatus.INTERRUPTED, message=why, ended_at=state.updated_at)
-            folder.write_state(interrupted if state.before is None else state.not_resumed(why))
+        if (state := folder.written_state()) is None:
+            raise NotFound("run folder", str(folder.path))
         if why:  # none of one that another server only let wait
             folder.log(f"{why} It is {'resumed from its last checkpoint' if again else 'not resumed again'}.")
+        if why and not state.status.over:
+            told = why if again else f"{why} It is given up; resume continues from the last checkpoint."
+            interrupted = replace(state, status=RunStatus.INTERRUPTED, message=told, ended_at=state.updated_at)
+            folder.write_state(interrupted if state.before is None else state.not_resumed(why))
         following = _again(spec) if again else None
         self._mirror_state(spec.run, folder.state())
         return following
 
     def condition(self, spec: JobSpec) -> Condition:
-        return _folder(spec).condition()
+        return _folder(spec).condition(spec.attempt)
 
     def beat(self, spec: JobSpec) -> None:
         _folder(spec).beat()

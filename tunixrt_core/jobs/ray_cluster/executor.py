@@ -20,8 +20,8 @@ from tunixrt_core.runs.record import RunState, RunStatus
 from tunixrt_core.settings import Settings
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.home_id import home_id
 from tunixrt_core.util.files.private import make_private
-from tunixrt_core.util.hashing import content_hash
 from tunixrt_core.util.owners import Heartbeat
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, settings: Settings, cluster: Cluster, here: Executor, bucket: Bucket | None = None) -> None:
-        """`bucket`: what workers without the folder of the home use in its place."""
+        """`bucket`: what workers without the folder of the home use in its place. Raises OutputError."""
         self._settings = settings
         self._bucket = bucket
         self._cluster = cluster
         self._here = here
-        self._namespace = f"tunixrt-{content_hash(str(settings.home))[:8]}"
+        self._namespace = f"tunixrt-{home_id(settings.home)}"
         self._folder = settings.home / "jobs"
         self._lock = threading.Lock()
         self._agent: AgentProcess | None = None
@@ -172,6 +172,8 @@ class _Following:
                 except queue.Empty:
                     continue
                 if line is None:
+                    if self._executor.closing.is_set():
+                        return  # it was ended with the server
                     self._require_connection()
                     if self._is_over_without_agent():
                         return

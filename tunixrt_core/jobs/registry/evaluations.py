@@ -32,7 +32,7 @@ class EvaluationRegistry:
             self._look_at(record.run_id, _eval_dir(record.directory), record)
 
     def left_in_queue(self) -> Iterator[EvalDir]:
-        """The folders of evaluations that waited in the queue of a server that was killed."""
+        """The folders of evaluations that waited in the queue of a server that ended."""
         for directory in self._runs.index().values():
             for file in Path(directory).glob("evals/*/queued.json"):
                 if (folder := _eval_dir(file.parent)).left_in_queue:

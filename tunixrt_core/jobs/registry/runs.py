@@ -115,7 +115,7 @@ class Registry:
         return [run for run in fresh if not run.status.over]
 
     def left_in_queue(self) -> list[Run]:
-        """Runs that waited in the queue of a server that was killed, to be started or resumed."""
+        """Runs that waited in the queue of a server that ended, to be started or resumed."""
         left = []
         for run_id, folder in self.folders().items():
             if not os.path.lexists(folder.queued_file):

@@ -1,8 +1,11 @@
-"""A job in the queue of this process, and the queue as it is shown."""
+"""The jobs of this process, in their order, and the queue as it is shown."""
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,11 +28,14 @@ class WaitingJob:
     id: str
     run: str
     kind: str  # train, evaluate, export, dry run or playground
+    here: bool = True  # in the queue of this process, which orders it
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The holder of the accelerator, in this process or another one, and the jobs waiting here, in order."""
+    """The holder of the accelerator, in this process or another one, and the jobs that wait: those of this process in
+    order, then those at other servers of the home.
+    """
 
     holder: Holder | None
     waiting: tuple[WaitingJob, ...]
@@ -73,3 +79,52 @@ class Job:
             log.exception("job for %s failed", self.spec.run)
             self.follower.failed(self.spec, unwritable(None, error) or f"{type(error).__name__}: {error}")
         return ""
+
+
+class Line:
+    """The jobs that wait, in order, and those that run. `changed` guards both and tells of changes.
+
+    Pages and API threads read them while the workers take jobs.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.waiting: deque[Job] = deque()
+        self.running: dict[str, tuple[Job, Holder]] = {}
+
+    def seen(self) -> tuple[list[Job], list[tuple[Job, Holder]]]:
+        """What waits and what runs, at one moment."""
+        with self.changed:
+            return list(self.waiting), list(self.running.values())
+
+    def ids(self) -> frozenset[str]:
+        """The ids of all jobs."""
+        with self.changed:
+            return frozenset({job.spec.id for job in self.waiting} | self.running.keys())
+
+    def waits(self, job: Job) -> bool:
+        with self.changed:
+            return job in self.waiting
+
+    def pull(self, meant: Callable[[WaitingJob], bool]) -> list[Job]:
+        """Take the jobs in question that wait out of the line."""
+        with self.changed:
+            pulled = [job for job in self.waiting if meant(job.about)]
+            self.drop(pulled)
+        return pulled
+
+    def drop(self, gone: Sequence[Job]) -> None:
+        """Forget jobs that wait."""
+        with self.changed:
+            self.waiting = deque(job for job in self.waiting if job not in gone)
+
+    def move(self, job_id: str, by: int) -> list[str] | None:
+        """Move a job that waits forward (-1) or back (+1). The new order; None where it does not wait."""
+        with self.changed:
+            job = next((job for job in self.waiting if job.spec.id == job_id), None)
+            if job is None:
+                return None
+            place = self.waiting.index(job)
+            self.waiting.remove(job)
+            self.waiting.insert(max(0, place + by), job)
+            return [each.spec.id for each in self.waiting]

@@ -1,4 +1,4 @@
-"""Jobs that waited in the queue of a server that was killed."""
+"""Jobs that waited in the queue of a server that ended."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def queue_again(left: Iterable[Left]) -> list[str]:
             log.warning("%s is not queued again: %s", job.id, error)
             job.refused(f"It waited in the queue of a server that ended, and cannot be queued again: {error}")
         else:
-            log.info("%s is queued again: the server was killed before it began.", job.id)
+            log.info("%s is queued again: its server ended before it began.", job.id)
             queued.append(job.id)
     return queued

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from tunixrt_core.util.files.atomic import write_json
 from tunixrt_core.util.files.private import make_private
 from tunixrt_core.util.files.regular import read_object_or_none
 
-Row = dict[str, Any]  # spec, owner (or None), losses
+Row = dict[str, Any]  # spec, owner (or None), losses, begun
 Rows = dict[str, Row]  # by id, in their order
+_KEYS = {"spec", "owner", "losses", "begun"}
 
 
 class WorkerLock:
@@ -61,15 +62,15 @@ class FileJobs:
         """Let a job wait. One of the same id, which is over by now, is replaced. Raises StoreError, as all others."""
         with self._changing() as rows:
             rows.pop(job_id, None)
-            rows[job_id] = {"spec": spec, "owner": None, "losses": 0}
+            rows[job_id] = {"spec": spec, "owner": None, "losses": 0, "begun": False}
 
-    def claim(self, job_id: str, owner: str) -> bool:
-        """Own a job that waits; False where it does not any more, such as when another server was first."""
+    def claim(self, job_id: str, owner: str, spec: str) -> bool:
+        """Own a job that waits to do this; False where it does not any more, such as when another server was first."""
         with self._changing() as rows:
             row = rows.get(job_id)
-            if row is None or row["owner"] not in (None, owner):
+            if row is None or row["owner"] not in (None, owner) or row["spec"] != spec:
                 return False
-            row["owner"] = owner
+            row |= {"owner": owner, "begun": True}
             return True
 
     def take(self, home: str, owner: str, *, but: Collection[str] = ()) -> TakenJob | None:
@@ -79,7 +80,7 @@ class FileJobs:
                 before = row["owner"]
                 if job_id in but or before == owner or (before is not None and owners.alive(before, 0.0)):
                     continue
-                row |= {"owner": owner, "losses": row["losses"] + (before is not None)}
+                row |= {"owner": owner, "losses": row["losses"] + (before is not None), "begun": False}
                 return TakenJob(job_id, row["spec"], row["losses"], before)
         return None
 
@@ -88,13 +89,21 @@ class FileJobs:
         with self._changing() as rows:
             if taken.id in rows:
                 losses = taken.losses - (taken.lost is not None)
-                rows[taken.id] |= {"owner": taken.lost, "losses": losses}
+                rows[taken.id] |= {"owner": taken.lost, "losses": losses, "begun": taken.lost is not None}
 
-    def renew(self, job_id: str, owner: str, spec: str) -> None:
-        """Replace what a job that this owner has is to do."""
+    def let_wait(self, job_id: str, owner: str, spec: str) -> None:
+        """Let a job that this owner has taken wait again, to do this."""
         with self._changing() as rows:
             if job_id in rows and rows[job_id]["owner"] == owner:
-                rows[job_id]["spec"] = spec
+                rows[job_id] |= {"spec": spec, "owner": None, "begun": False}
+
+    def arrange(self, ids: Sequence[str]) -> None:
+        """Put jobs into this order, before all others."""
+        with self._changing() as rows:
+            first = {job_id: rows[job_id] for job_id in ids if job_id in rows}
+            others = {job_id: row for job_id, row in rows.items() if job_id not in first}
+            rows.clear()
+            rows |= first | others
 
     def beat(self, owner: str) -> None:
         """Nothing: a process of this machine is known to be alive."""
@@ -106,8 +115,8 @@ class FileJobs:
                 del rows[job_id]
 
     def waiting(self, home: str) -> dict[str, str]:
-        """The jobs that wait, by id, in their order: what each is to do."""
-        return {job_id: row["spec"] for job_id, row in self._rows().items() if row["owner"] is None}
+        """The jobs that wait, by id, in their order: what each is to do. Also those that go from server to server."""
+        return {job_id: row["spec"] for job_id, row in self._rows().items() if not row["begun"]}
 
     def known(self, home: str) -> set[str]:
         """The ids of all jobs."""
@@ -121,9 +130,11 @@ class FileJobs:
                     del rows[job_id]
 
     def _rows(self) -> Rows:
-        # a file that cannot be read counts as empty: the folders of its runs show what became of them
+        # what cannot be read counts as absent: the folders of its runs show what became of them
         found = (read_object_or_none(self._file) or {}).get("jobs")
-        return found if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            return {}
+        return {job_id: row for job_id, row in found.items() if isinstance(row, dict) and row.keys() >= _KEYS}
 
     @contextmanager
     def _changing(self) -> Iterator[Rows]:

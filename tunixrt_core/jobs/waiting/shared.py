@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tunixrt_core.errors import Conflict, StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
 from tunixrt_core.jobs.waiting.job import WaitingJob
 from tunixrt_core.util import owners
-from tunixrt_core.util.files.private import make_private
-from tunixrt_core.util.files.space import cannot_write
 
 if TYPE_CHECKING:
     from tunixrt_core.jobs.waiting.one_machine import WorkerLock
@@ -28,6 +22,7 @@ log = logging.getLogger(__name__)
 KINDS: frozenset[Kind] = frozenset({"train", "evaluate"})
 _AGAIN_SECONDS = 2.0  # between two attempts to reach the database
 _LOSSES = 3  # owners that a job may lose before it is given up
+_HAND_OVER_SECONDS = 2.0  # that a server which ends waits for the one that takes what it leaves
 
 
 class Adopted(NamedTuple):
@@ -43,10 +38,11 @@ class Jobs(Protocol):
     @property
     def look_seconds(self) -> float: ...
     def add(self, job_id: str, home: str, spec: str) -> None: ...
-    def claim(self, job_id: str, owner: str) -> bool: ...
+    def claim(self, job_id: str, owner: str, spec: str) -> bool: ...
     def take(self, home: str, owner: str, *, but: Collection[str] = ()) -> TakenJob | None: ...
     def give_back(self, taken: TakenJob) -> None: ...
-    def renew(self, job_id: str, owner: str, spec: str) -> None: ...
+    def let_wait(self, job_id: str, owner: str, spec: str) -> None: ...
+    def arrange(self, ids: Sequence[str]) -> None: ...
     def beat(self, owner: str) -> None: ...
     def end(self, job_id: str, owner: str) -> None: ...
     def waiting(self, home: str) -> dict[str, str]: ...
@@ -56,8 +52,8 @@ class Jobs(Protocol):
 class SharedQueue:
     """The trainings and evaluations of one home, shared by its servers. Other kinds pass through untouched.
 
-    With a `worker` lock the server that holds it does them all, and another one once that is dead; without, each does
-    its own and what waits elsewhere while it is free.
+    With a `worker` lock the server that holds it does them all, and another one once that is gone; without, each does
+    its own and what waits elsewhere while it is free. What waits at a server that is gone waits on at another one.
     """
 
     def __init__(self, store: Jobs, home: str, worker: WorkerLock | None = None) -> None:
@@ -67,26 +63,43 @@ class SharedQueue:
         self._owner = owners.this_owner()
         self._follower_of: Callable[[JobSpec], Follower] | None = None  # of a server
         self._unusable: set[str] = set()  # jobs whose folder this server cannot use
-        self.others: tuple[WaitingJob, ...] = ()  # that wait at other servers, as of the last exchange
+        self._elsewhere: dict[str, str] = {}  # what waits at other servers, as of the last exchange
+        self._ended = False
 
     def add(self, spec: JobSpec) -> bool:
         """Let a job wait, for any server. Whether this one may do it too. Raises StoreError."""
         if spec.kind not in KINDS:
             return True
-        self._store.add(spec.id, self._home, spec.to_json().decode())
+        self._store.add(spec.id, self._home, _text(spec))
         return self._works()
 
     def _works(self) -> bool:
-        return self._worker is None or self._worker.take()
+        return not self._ended and (self._worker is None or self._worker.take())
 
     def look_seconds(self) -> float:
         """Seconds between two exchanges."""
         return self._store.look_seconds
 
-    def close(self) -> None:
-        """This server ends: another one does the jobs from now on."""
+    def keeps(self, spec: JobSpec) -> bool:
+        """Whether a job waits on when this process ends: what a server leaves is done by the next one."""
+        return spec.kind in KINDS and self._follower_of is not None
+
+    def leave(self) -> None:
+        """This process ends: another server does the jobs from now on."""
+        self._ended = True
         if self._worker:
             self._worker.release()
+
+    def hand_over(self, left: Iterable[JobSpec]) -> None:
+        """Wait until another server of this machine has what is left, so that it is never shown as without a server;
+        not for long, as there may be none.
+        """
+        texts = {_text(spec) for spec in left}
+        end = time.monotonic() + _HAND_OVER_SECONDS
+        while self._worker and not texts.isdisjoint(self._store.waiting(self._home).values()):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.1)
 
     def claim(self, spec: JobSpec, closed: Callable[[], bool]) -> bool:
         """Whether this process may begin a job: nobody else has taken it. Waits for the database until `closed`."""
@@ -94,7 +107,7 @@ class SharedQueue:
             return True
         while not closed():
             try:
-                return self._store.claim(spec.id, self._owner)
+                return self._store.claim(spec.id, self._owner, _text(spec))
             except StoreError as error:
                 log.warning("%s waits for the shared queue: %s", spec.id, error)
                 time.sleep(_AGAIN_SECONDS)
@@ -103,7 +116,7 @@ class SharedQueue:
     def is_ours(self, spec: JobSpec) -> bool:
         """Whether this process still has a job that waits here; without the database it is taken to have it."""
         try:
-            return spec.kind not in KINDS or self._store.claim(spec.id, self._owner)
+            return spec.kind not in KINDS or self._store.claim(spec.id, self._owner, _text(spec))
         except StoreError as error:
             log.warning("The shared queue is not reached: %s", error)
             return True
@@ -111,7 +124,7 @@ class SharedQueue:
     def withdraw(self, job_id: str) -> bool:
         """Remove a job that waits at another server; False where none of this id does. Raises StoreError."""
         text = self._store.waiting(self._home).get(job_id)
-        if text is None or self._follower_of is None or not self._store.claim(job_id, self._owner):
+        if text is None or self._follower_of is None or not self._store.claim(job_id, self._owner, text):
             return False
         spec = JobSpec.from_json(text.encode())
         follower = self._follower_of(spec)
@@ -120,14 +133,24 @@ class SharedQueue:
         self.end(spec)
         return True
 
+    def others(self, here: Set[str]) -> tuple[WaitingJob, ...]:
+        """What waits at other servers, as of the last exchange, or now where that is a file; `here`: at this one."""
+        found = self._store.waiting(self._home) if self._worker else self._elsewhere
+        specs = (JobSpec.from_json(text.encode()) for job_id, text in found.items() if job_id not in here)
+        return tuple(WaitingJob(spec.id, spec.run, spec.kind, here=False) for spec in specs)
+
     def why_not_moved(self, job_id: str) -> Conflict | None:
         """What to raise where a job waits at another server, which alone changes its order; None where none does."""
-        if all(job.id != job_id for job in self.others):
+        if all(job.id != job_id for job in self.others(frozenset())):
             return None
-        return Conflict(
-            f"{job_id} does not wait at this server, so it keeps its place. Only what was started at the server that "
-            "does the jobs can be moved, at that server."
-        )
+        return Conflict(f"{job_id} waits at another server of this home, which alone orders it. Move it there.")
+
+    def arrange(self, ids: Sequence[str]) -> None:
+        """The jobs of this process wait in this order, also for who takes them when it ends."""
+        try:
+            self._store.arrange(ids)
+        except StoreError as error:
+            log.warning("The shared queue is not reached: %s", error)
 
     def end(self, spec: JobSpec) -> None:
         """It is over, or left the queue; nothing where another server has it."""
@@ -140,16 +163,15 @@ class SharedQueue:
 
     def exchange(self, here: Iterable[JobSpec]) -> set[str]:
         """Give a sign of life, and look what waits. The ids of jobs that wait here and were taken by another server."""
-        ids = {spec.id for spec in here if spec.kind in KINDS}
+        texts = {spec.id: _text(spec) for spec in here if spec.kind in KINDS}
         try:
             self._store.beat(self._owner)
             waiting = self._store.waiting(self._home)
         except StoreError as error:
             log.warning("The shared queue is not reached: %s", error)
             return set()
-        specs = [JobSpec.from_json(text.encode()) for job_id, text in waiting.items() if job_id not in ids]
-        self.others = tuple(WaitingJob(spec.id, spec.run, spec.kind) for spec in specs)
-        return ids - set(waiting)
+        self._elsewhere = {job_id: text for job_id, text in waiting.items() if job_id not in texts}
+        return {job_id for job_id, text in texts.items() if waiting.get(job_id) != text}
 
     def begin(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
         """From now on also do jobs of other servers. The ids of all jobs at servers of this home. Raises StoreError.
@@ -159,29 +181,34 @@ class SharedQueue:
         """
         self._follower_of = follower_of
         if self._worker and self._worker.take():
-            self._worker.jobs.forget(lambda text: not self._waits(JobSpec.from_json(text.encode()), follower_of))
+            self._worker.jobs.forget(lambda text: not _has_server(text, follower_of))
         return self._store.known(self._home)
 
-    def _waits(self, spec: JobSpec, follower_of: Callable[[JobSpec], Follower]) -> bool:
-        """Whether a job waits for a server that is alive."""
-        try:
-            return follower_of(spec).condition(spec) == "alive"
-        except TunixRTError as error:
-            log.warning("%s leaves the queue: %s", spec.id, error)
-            return False
+    def adopt(self, here: Set[str], *, free: bool) -> Iterator[Adopted]:
+        """Take what dead servers left, and make it wait here: what waited, and what they had begun.
 
-    def adopt(self) -> Adopted | None:
-        """Take a job that waits at a server, or that a dead one has begun, and make it this process's; None without
-        one.
+        The one server that does all jobs takes whatever waits; another one, if it is `free`, one that waits elsewhere.
+        `here` are the jobs of this process.
         """
+        if (follower_of := self._follower_of) is None:
+            return
+        but, all_jobs = {*here, *self._unusable}, self._worker is not None
         try:
-            if self._follower_of is None or not self._works():
-                return None
-            taken = self._store.take(self._home, self._owner, but=self._unusable)
-            return self._made_ours(taken, self._follower_of) if taken else None
+            if not self._works():
+                return
+            while taken := self._store.take(
+                self._home, self._owner, but=but if all_jobs or free else but | self._kept(follower_of)
+            ):
+                but.add(taken.id)
+                free = False
+                if adopted := self._made_ours(taken, follower_of):
+                    yield adopted
         except StoreError as error:
             log.warning("The shared queue is not reached: %s", error)
-            return None
+
+    def _kept(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
+        """What waits at other servers that are alive."""
+        return {job_id for job_id, text in self._elsewhere.items() if _has_server(text, follower_of)}
 
     def _made_ours(self, taken: TakenJob, follower_of: Callable[[JobSpec], Follower]) -> Adopted | None:
         spec = JobSpec.from_json(taken.spec.encode())
@@ -204,25 +231,27 @@ class SharedQueue:
         if following is None:
             self.end(spec)
             return None
-        self._store.renew(spec.id, self._owner, following.to_json().decode())
+        self._store.let_wait(spec.id, self._owner, _text(following))
         log.info("%s is taken over. %s", spec.id, _why(taken) or "It waited at another server.")
         return Adopted(following, follower)
 
 
+def _text(spec: JobSpec) -> str:
+    return spec.to_json().decode()
+
+
+def _has_server(text: str, follower_of: Callable[[JobSpec], Follower]) -> bool:
+    """Whether a job waits for a server that is alive."""
+    spec = JobSpec.from_json(text.encode())
+    try:
+        return follower_of(spec).condition(spec) == "alive"
+    except TunixRTError:  # its folder is broken, which who takes it says
+        return False
+
+
 def _why(taken: TakenJob) -> str:
     """What became of its last server; empty for a job that waits."""
-    return f"The server that did it, {owners.words(taken.lost)}, shows no sign of life." if taken.lost else ""
-
-
-def home_id(home: Path) -> str:
-    """A word for a home, the same on all machines that share its folder. Raises OutputError."""
-    file = home / "id"
-    try:
-        make_private(home)
-        with suppress(FileExistsError):
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as new:
-                new.write(secrets.token_hex(16))
-        return file.read_text().strip()
-    except OSError as error:
-        raise cannot_write(file, error, "Fix the permissions of the home.") from None
+    if taken.lost is None:
+        return ""
+    why = f"The server that did it, {owners.words(taken.lost)}, shows no sign of life."
+    return f"{why} {taken.losses} servers ended while they did it." if taken.losses >= _LOSSES else why

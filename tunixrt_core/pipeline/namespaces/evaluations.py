@@ -127,7 +127,7 @@ class Evaluations:
             return self.queued.queue(run.id, plan(manifest, RunDir(Path(run.directory))), again=again)
 
     def left_in_queue(self) -> list[Left]:
-        """The evaluations that waited when the server of this home was killed."""
+        """The evaluations that waited when the server of this home ended."""
         from tunixrt_core.jobs.waiting.left import Left
 
         runs = {folder.path: run_id for run_id, folder in self._registry.folders().items()}

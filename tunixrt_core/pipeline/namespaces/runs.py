@@ -224,7 +224,7 @@ class Runs:
         return self._starts.rate_change(run_id, train_steps, epochs, schedule)
 
     def left_in_queue(self) -> list[Left]:
-        """The runs that waited, to be started or resumed, when the server of this home was killed."""
+        """The runs that waited, to be started or resumed, when the server of this home ended."""
         return list(self._starts.left_in_queue())
 
     def stop(self, run_id: str) -> Run:

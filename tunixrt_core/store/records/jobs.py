@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, update
@@ -32,9 +32,9 @@ class JobStore:
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
             connection.execute(insert(jobs).values(id=job_id, home=home, spec=spec, queued_at=self._now(connection)))
 
-    def claim(self, job_id: str, owner: str) -> bool:
-        """Own a job that waits; False where it does not any more, such as when another server was first."""
-        mine = (jobs.c.id == job_id) & or_(jobs.c.owner.is_(None), jobs.c.owner == owner)
+    def claim(self, job_id: str, owner: str, spec: str) -> bool:
+        """Own a job that waits to do this; False where it does not any more, such as when another server was first."""
+        mine = (jobs.c.id == job_id) & (jobs.c.spec == spec) & or_(jobs.c.owner.is_(None), jobs.c.owner == owner)
         with self._db.apart() as connection:
             values = {"owner": owner, "beat": self._now(connection)}
             return bool(connection.execute(update(jobs).where(mine).values(**values)).rowcount)
@@ -65,10 +65,20 @@ class JobStore:
             values = {"owner": taken.lost, "beat": self._now(connection), "losses": losses}
             connection.execute(update(jobs).where(jobs.c.id == taken.id).values(**values))
 
-    def renew(self, job_id: str, owner: str, spec: str) -> None:
-        """Replace what a job that this owner has is to do."""
+    def let_wait(self, job_id: str, owner: str, spec: str) -> None:
+        """Let a job that this owner has taken wait again, to do this."""
         with self._db.apart() as connection:
-            connection.execute(update(jobs).where(self._of(job_id, owner)).values(spec=spec))
+            mine = (jobs.c.id == job_id) & (jobs.c.owner == owner)
+            connection.execute(update(jobs).where(mine).values(spec=spec, owner=None))
+
+    def arrange(self, ids: Sequence[str]) -> None:
+        """Put jobs that wait into this order; each has the place of one of them."""
+        query = select(jobs.c.id, jobs.c.queued_at).where(jobs.c.id.in_(ids), jobs.c.owner.is_(None))
+        with self._db.apart() as connection:
+            places = {row.id: row.queued_at for row in connection.execute(query)}
+            found = [job_id for job_id in ids if job_id in places]
+            for job_id, place in zip(found, sorted(places.values()), strict=True):
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(queued_at=place))
 
     def beat(self, owner: str) -> None:
         """A sign of life of who owns jobs."""
@@ -91,10 +101,6 @@ class JobStore:
         """The ids of all jobs of a home."""
         with self._db.apart() as connection:
             return set(connection.execute(select(jobs.c.id).where(jobs.c.home == home)).scalars())
-
-    @staticmethod
-    def _of(job_id: str, owner: str) -> Any:
-        return (jobs.c.id == job_id) & (jobs.c.owner == owner)
 
     @staticmethod
     def _now(connection: Connection) -> float:

@@ -50,10 +50,7 @@ class JsonText(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else orjson.dumps(dict(value)).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:
-        if value is None:
-            return None
-        loaded: Mapping[str, Any] = orjson.loads(value)
-        return loaded
+        return None if value is None else orjson.loads(value)
 
 
 class JsonList(TypeDecorator[Sequence[Any]]):
@@ -66,10 +63,7 @@ class JsonList(TypeDecorator[Sequence[Any]]):
         return None if value is None else orjson.dumps(list(value)).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Sequence[Any] | None:
-        if value is None:
-            return None
-        loaded: Sequence[Any] = orjson.loads(value)
-        return loaded
+        return None if value is None else orjson.loads(value)
 
 
 def utc_text(moment: datetime) -> str:
@@ -255,6 +249,11 @@ evals = Table(
     Index("ix_evals_run_id", "run_id"),
     Index("ix_evals_ended_at", "ended_at"),
     sqlite_autoincrement=True,
+)
+
+# what the database knows of itself
+properties = Table(
+    "properties", metadata, Column("name", String(40), primary_key=True), Column("value", Text, nullable=False)
 )
 
 # what was started under a request id; asked again, it is found here

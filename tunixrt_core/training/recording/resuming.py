@@ -45,7 +45,7 @@ def read_kept(metrics: Path, restored: int, see: Callable[[Metric], object]) -> 
     with metrics.open("rb") as file:
         for line in file:
             record = next(iter(read_metrics(line)), None) if line.endswith(b"\n") else None
-            if record is None or _is_made_again(record, restored):
+            if record is None or is_made_again(record, restored):
                 kept.end = offset if kept.end is None else kept.end
             else:
                 kept.seconds = kept.seconds if record.time is None else record.time
@@ -56,7 +56,8 @@ def read_kept(metrics: Path, restored: int, see: Callable[[Metric], object]) -> 
     return kept
 
 
-def _is_made_again(record: Metric, restored: int) -> bool:
+def is_made_again(record: Metric, restored: int) -> bool:
+    """Whether a run that continues after the train step `restored` makes a record again."""
     step = record.train_step
     return step > restored or (step == restored and isinstance(record, EvalMetric | SamplesMetric | ChangeMetric))
 

@@ -10,15 +10,22 @@ from typing import Any
 from tunixrt_core.errors import ExportError
 from tunixrt_core.manifest.manifest import RunManifest
 from tunixrt_core.manifest.models import public_name
-from tunixrt_core.manifest.sections import Method
+from tunixrt_core.manifest.sections import Method, Remat
 from tunixrt_core.training.model_export import ExportCheck, ExportLayout, ExportReport, ModelExportOptions
 from tunixrt_core.tunix_backend.export.adapter import write_adapter
 from tunixrt_core.tunix_backend.export.adapter_reading import read_adapter, write_adapted
 from tunixrt_core.tunix_backend.export.companions import copy_model_files, copy_tokenizer, write_generation_config
 from tunixrt_core.tunix_backend.export.folder import appears_whole, refuse_existing, scratch_beside
-from tunixrt_core.tunix_backend.export.proof import compare, logits_of, logits_of_files, proof_prompts, tolerance_of
+from tunixrt_core.tunix_backend.export.proof import (
+    Outputs,
+    compare,
+    outputs_of,
+    outputs_of_files,
+    proof_prompts,
+    tolerance_of,
+)
 from tunixrt_core.tunix_backend.export.shards import WrittenFiles, base_tensors, write_shards
-from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_logits, why_not
+from tunixrt_core.tunix_backend.export.torch_proof import READER, torch_outputs, why_not
 from tunixrt_core.tunix_backend.export.weights import TrainedWeights
 from tunixrt_core.tunix_backend.model.configs.reading import read_architecture
 from tunixrt_core.tunix_backend.model.files.checkpoints import restore_weights
@@ -39,10 +46,10 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The data of the trained model that is kept once its weights are written: its train step and logits."""
+    """The data of the trained model that is kept once its weights are written: its train step and outputs."""
 
     train_step: int
-    logits: Sequence[Any]  # [tokens, vocabulary] for each prompt
+    outputs: Outputs
 
 
 def export_model(
@@ -66,9 +73,8 @@ def export_model(
     _refuse_layout(manifest, options.layout)
     unchecked = why_not(options.layout, options.transformers)
     on_phase("loading")
-    job = _Job(
-        manifest, options, models_dir, resolve_model(manifest.model.id, models_dir), proof_prompts(manifest, models_dir)
-    )
+    prompts = proof_prompts(manifest, models_dir)
+    job = _Job(_without_remat(manifest), options, models_dir, resolve_model(manifest.model.id, models_dir), prompts)
     with appears_whole(target) as folder:
         written, said = _write(job, checkpoints, folder, on_phase)
         on_phase("checking")
@@ -103,6 +109,11 @@ def _refuse_layout(manifest: RunManifest, layout: ExportLayout) -> None:
     raise ExportError(f"The run {why}. Export it merged.")
 
 
+def _without_remat(manifest: RunManifest) -> RunManifest:
+    """There is no backward pass to recompute layers for, and routers in such layers could not note their scores."""
+    return manifest.model_copy(update={"model": manifest.model.model_copy(update={"remat": Remat.NONE})})
+
+
 def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str], None]) -> tuple[WrittenFiles, _Said]:
     """Fill the folder from the last checkpoint. The trained model is released on return, its logits are kept."""
     manifest = job.manifest
@@ -110,7 +121,7 @@ def _write(job: _Job, checkpoints: Path, folder: Path, on_phase: Callable[[str],
     with mesh:
         loaded = load_model(manifest, job.models_dir, mesh, trains=True)
         step = restore_weights(loaded.model, checkpoints, lora=manifest.method.adapts)
-        said = _Said(step, logits_of(loaded, job.prompts))
+        said = _Said(step, outputs_of(loaded, job.prompts))
     on_phase("writing")
     weights = TrainedWeights(loaded.model, manifest.lora.alpha / manifest.lora.rank)
     own = Path(manifest.tokenizer.path).expanduser() if manifest.tokenizer.path else None
@@ -149,17 +160,17 @@ def _check(job: _Job, folder: Path, target: Path, dtype: str, said: _Said) -> Ex
     """Check by Tunix, from the files alone; an adapter is added to the base in a temporary directory."""
     share = tolerance_of(job.manifest, dtype, read_architecture(job.base).layers)
     if job.options.layout is ExportLayout.MERGED:
-        exported = logits_of_files(job.manifest, folder, job.models_dir, job.prompts)
+        exported = outputs_of_files(job.manifest, folder, job.models_dir, job.prompts, said.outputs)
     else:
         with scratch_beside(target) as scratch:
             kept = job.manifest.model.dtype.value  # the type of the computation, so that nothing is rounded before it
             write_adapted(read_adapter(folder), job.base, kept, scratch, job.options.shard_bytes)
-            exported = logits_of_files(job.manifest, scratch, job.models_dir, job.prompts)
-    return compare("tunix", said.logits, exported, share)
+            exported = outputs_of_files(job.manifest, scratch, job.models_dir, job.prompts, said.outputs)
+    return compare("tunix", said.outputs, exported, share)
 
 
 def _check_with_torch(job: _Job, folder: Path, dtype: str, said: _Said) -> ExportCheck:
     layout = job.options.layout
-    exported = torch_logits(layout, folder, job.base, job.prompts)
+    exported = torch_outputs(layout, folder, job.base, job.prompts, said.outputs.scores)
     share = tolerance_of(job.manifest, dtype, read_architecture(job.base).layers, other_code=True)
-    return compare(READER[layout], said.logits, exported, share)
+    return compare(READER[layout], said.outputs, exported, share)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunixrt_core.errors import ModelError
 from tunixrt_core.training.model_export import ExportLayout
+from tunixrt_core.tunix_backend.export.proof import Outputs
 
 _NEEDED = {
     ExportLayout.MERGED: ("torch", "transformers"),
@@ -51,8 +55,13 @@ def _refusal(name: str) -> str:
     return ""
 
 
-def torch_logits(layout: ExportLayout, folder: Path, base: Path, prompts: Sequence[Sequence[int]]) -> list[Any]:
-    """Logits [tokens, vocabulary] of each prompt, computed in float32. `base` is the base model of an adapter."""
+def torch_outputs(
+    layout: ExportLayout, folder: Path, base: Path, prompts: Sequence[Sequence[int]], scores: Sequence[Any]
+) -> Outputs:
+    """Outputs for the prompts, computed in float32 with the experts that these scores choose, where there are any.
+
+    `base` is the base model of an adapter.
+    """
     import torch
     import transformers
 
@@ -66,5 +75,35 @@ def torch_logits(layout: ExportLayout, folder: Path, base: Path, prompts: Sequen
 
         model = peft.PeftModel.from_pretrained(model, str(folder))
     model.eval()
+    logits: list[Any] = []
+    noted: list[Any] = []
     with torch.no_grad():
-        return [model(torch.tensor([list(prompt)])).logits[0].float().numpy() for prompt in prompts]
+        for number, prompt in enumerate(prompts):
+            with _routed(model, scores[number] if scores else ()) as found:
+                logits.append(model(torch.tensor([list(prompt)])).logits[0].float().numpy())
+            noted.extend([np.stack(found)] if found else ())
+    return Outputs(logits, noted)
+
+
+@contextmanager
+def _routed(model: Any, scores: Any) -> Iterator[list[Any]]:
+    """As routing.routing, for one prompt and a model of transformers: `scores` [layers, tokens, experts]."""
+    import torch
+
+    noted: list[Any] = []
+
+    def routed(router: Any, given: Any, output: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        own, shares, places = output
+        order = np.argsort(-scores[len(noted)][: len(own)], kind="stable")  # of equal ones the first, as JAX has it
+        places = torch.tensor(order[:, : places.shape[-1]])
+        noted.append(own.numpy())
+        best = own.softmax(-1).gather(-1, places)
+        return own, (best / best.sum(-1, keepdim=True)).to(shares.dtype), places
+
+    routers = [each for each in model.modules() if type(each).__name__.endswith("TopKRouter")] if len(scores) else []
+    hooks = [router.register_forward_hook(routed) for router in routers]
+    try:
+        yield noted
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -12,7 +12,8 @@ from typing import Any
 
 from tunixrt_core.errors import ModelError
 from tunixrt_core.manifest.manifest import RunManifest
-from tunixrt_core.manifest.sections import Method, Quantization, Remat
+from tunixrt_core.manifest.sections import Attention, Dtype, Method, Quantization, Remat
+from tunixrt_core.manifest.training_sections import LossKind
 from tunixrt_core.traces.rendering.chats import ChatFormat, end_of_turn, stop_tokens
 from tunixrt_core.traces.rendering.styles import ReasoningStyle
 from tunixrt_core.tunix_backend.data.packing import WINDOW
@@ -141,8 +142,10 @@ def _flags(manifest: RunManifest, corrected: _Corrected, tokenizer: Path) -> dic
     begins = _json(tokenizer / "tokenizer_config.json").get("add_bos_token", "ask") if bos else False
     thinks = manifest.rendering.reasoning is ReasoningStyle.THINK
     casts = manifest.trained_dtype is not manifest.model.dtype
+    own_sums = manifest.model.attention is Attention.REFERENCE and manifest.loss.kind is LossKind.PLAIN
     native = thinks and manifest.rendering.chat in (ChatFormat.QWEN3, ChatFormat.GEMMA4)
     found = {
+        "rounds_otherwise": manifest.model.dtype is not Dtype.FLOAT32 and not own_sums,
         "native_thought": native,
         "plain_thought": thinks and not native,
         "strips": "" if native else _STRIPS.get(manifest.rendering.chat, ""),
@@ -181,6 +184,7 @@ def _values(manifest: RunManifest, corrected: _Corrected, flags: Mapping[str, st
     adapts, accumulates = manifest.method.adapts, manifest.batch.gradient_accumulation > 1
     return {
         "title": f"Run {json.dumps(manifest.name, ensure_ascii=True)[1:-1]}, written from its manifest.",
+        "dtype": manifest.model.dtype.value,
         "bisect_import": "import bisect\n" if flags["drop_steps"] or flags["buckets"] else "",
         "math_import": "import math\n" if flags["epochs"] else "",
         "qwix_import": "import qwix\n" if adapts else "",

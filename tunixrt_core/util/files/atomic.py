@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,31 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises OutputError for a disk that is full or read-only, and OSError.
     """
+    with _written_beside(path, data) as temporary:
+        temporary.replace(path)
+
+
+def write_first(path: Path, data: bytes) -> None:
+    """As `write_atomic`, but an existing file is kept: of several processes that write one, the first one does."""
+    with suppress(FileExistsError), _written_beside(path, data) as temporary:
+        path.hardlink_to(temporary)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with ExitStack() as unfinished:
-        unfinished.callback(_remove, temporary)  # half a file would take the room of a full disk
-        try:
-            with temporary.open("wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            if why := unwritable(path, error):
-                raise OutputError(f"{path} cannot be written. {why}") from None
-            raise
-        unfinished.pop_all()
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        yield temporary
+    except OSError as error:
+        if why := unwritable(path, error):
+            raise OutputError(f"{path} cannot be written. {why}") from None
+        raise
+    finally:
+        _remove(temporary)  # half a file would take the room of a full disk
 
 
 def _remove(path: Path) -> None:

@@ -90,3 +90,21 @@ def test_a_run_by_bucket_is_stopped_and_keeps_a_checkpoint(home: Path, manifest:
         assert rt.queue.wait(PATIENCE)
         assert rt.runs.get(run.id).status is RunStatus.STOPPED
         assert folder.checkpoint_steps()
+
+
+def test_homes_under_one_path_share_no_worker(home: Path, manifest: RunManifest, tmp_path: Path) -> None:
+    """As on two machines. The second home has its run done while the first one's server is down."""
+    with open_home(home) as rt:
+        rt.runs.start(manifest)
+        until(lambda: rt.runs.folder("r-0001").checkpoint_steps())
+    home.rename(tmp_path / "elsewhere")
+    with open_home(home) as rt:
+        rt.runs.start(manifest)
+        assert rt.queue.wait(PATIENCE)
+        assert rt.runs.get("r-0001").status is RunStatus.SUCCEEDED
+    home.rename(tmp_path / "second")
+    (tmp_path / "elsewhere").rename(home)
+    with open_home(home) as rt:
+        rt.queue_again()
+        assert rt.queue.wait(PATIENCE)
+        assert (rt.runs.get("r-0001").status, rt.runs.state("r-0001").attempt) == (RunStatus.SUCCEEDED, 1)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tunixrt_core.errors import InvalidSettings
-from tunixrt_core.jobs.waiting.shared import home_id
 from tunixrt_core.settings import Settings
 from tunixrt_core.util.files.atomic import write_atomic
+from tunixrt_core.util.files.home_id import home_id
 
 T = TypeVar("T")
 

@@ -17,7 +17,18 @@ from tunix.models import safetensors_loader
 from tunix.models.qwen3 import model as tunix
 from tunix.models.qwen3 import params
 
+from tunixrt_core.tunix_backend.model.corrected.routing import routed
 from tunixrt_core.tunix_backend.model.entered import entered_mesh
+
+
+class Router(nnx.Linear):
+    """The scores of a layer's experts."""
+
+    experts_per_tok: int
+
+    def __call__(self, x: Any) -> Any:
+        """[batch, length, dim] -> [batch, length, experts]."""
+        return routed(super().__call__(x), self.experts_per_tok)
 
 
 class Mixture(tunix.MoELayer):
@@ -60,7 +71,8 @@ class Qwen3Moe(tunix.Qwen3):
     def __init__(self, config: Any, *, rngs: nnx.Rngs) -> None:
         super().__init__(config, rngs=rngs)
         for layer in self.layers:
-            layer.mlp.__class__ = Mixture
+            layer.mlp.__class__, layer.mlp.router.__class__ = Mixture, Router
+            layer.mlp.router.experts_per_tok = config.num_experts_per_tok
 
 
 def load(directory: str, config: Any, mesh: Any, dtype: Any) -> Any:
