@@ -355,3 +355,75 @@ def test_after_a_kill_a_server_alone_leaves_the_run_interrupted(home: Path, work
         assert alone.queue.wait(30)
         assert alone.runs.get(run).status is RunStatus.SUCCEEDED
         assert backend.trained == [run]
+
+
+# --- found by a tester: each of these fails --------------------------------------------------------------------------
+
+
+def in_a_process(home: Path, code: str) -> list[str]:
+    """The last line, which is JSON, that a server in a process of its own writes; `rt` is the server."""
+    script = f"from tests.jobs.waiting.test_one_machine import *; home = Path({str(home)!r}); {code}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    return list(orjson.loads(done.stdout.splitlines()[-1])) if done.stdout else [done.stderr]
+
+
+def waiting_of(rt: Pipeline) -> None:
+    print(orjson.dumps([job.id for job in rt.queue.state().waiting]).decode())
+
+
+def three_wait(home: Path, *, moved: bool) -> None:
+    with server_of(home, FakeBackend()) as rt:
+        rt.traces.ingest_examples(20)
+        rt.datasets.build("mine")
+        for each in (3, 4, 5):
+            queue_run(rt, each)
+        if moved:
+            rt.queue.move("r-0003", -2)
+        waiting_of(rt)
+
+
+def ends_after_one(home: Path) -> None:
+    """A start that SIGTERM ends after it has queued one job again."""
+    submit, done = JobManager.submit, []
+
+    def told_to_end(self: JobManager, *given: object) -> None:
+        if done:
+            raise SystemExit(0)  # as the handler of SIGTERM does
+        submit(self, *given)  # type: ignore[arg-type]
+        done.append(given)
+
+    JobManager.submit = told_to_end  # type: ignore[method-assign,assignment]
+    server_of(home, FakeBackend())
+
+
+@pytest.fixture
+def held(home: Path) -> Iterator[None]:
+    hold = Accelerator(home / "accelerator.lock").take("r-9999", "train")
+    assert hold
+    yield
+    hold.release()
+
+
+LOOK = "rt = server_of(home, FakeBackend()); waiting_of(rt); rt.close()"
+
+
+@pytest.mark.usefixtures("held")
+def test_the_next_start_of_a_server_alone_keeps_the_order_that_a_person_made(home: Path) -> None:
+    assert in_a_process(home, "three_wait(home, moved=True)") == ["r-0003", "r-0001", "r-0002"]
+    assert in_a_process(home, LOOK) == ["r-0003", "r-0001", "r-0002"]
+
+
+@pytest.mark.usefixtures("held")
+def test_a_start_that_ends_halfway_keeps_the_order(home: Path) -> None:
+    assert in_a_process(home, "three_wait(home, moved=False)") == ["r-0001", "r-0002", "r-0003"]
+    in_a_process(home, "ends_after_one(home)")
+    assert in_a_process(home, LOOK) == ["r-0001", "r-0002", "r-0003"]
+
+
+@pytest.mark.usefixtures("held")
+def test_a_server_starts_although_a_job_of_its_queue_cannot_be_read(home: Path) -> None:
+    in_a_process(home, "three_wait(home, moved=False)")
+    damaged = orjson.loads((file := home / "queue.json").read_bytes())
+    damaged["jobs"]["r-0001"]["spec"] = "{}"
+    file.write_bytes(orjson.dumps(damaged))
+    assert sorted(in_a_process(home, LOOK)) == ["r-0001", "r-0002", "r-0003"]
