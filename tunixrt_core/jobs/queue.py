@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tunixrt_core.errors import NotFound, ShuttingDown
+from tunixrt_core.errors import ShuttingDown
 from tunixrt_core.jobs.accelerator import Accelerator, Hold, Holder
-from tunixrt_core.jobs.waiting.job import Job, Line, Queue, WaitingJob
+from tunixrt_core.jobs.waiting.job import Job, Line, Queue, WaitingJob, no_job
 from tunixrt_core.util.once import made_once
 from tunixrt_core.util.owners import Heartbeat
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tunixrt_core.evaluation.questions.execution import LoadedModels
     from tunixrt_core.jobs.kinds.trainings import RunRecords, Trainings
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+    from tunixrt_core.jobs.waiting.left import Known
     from tunixrt_core.jobs.waiting.shared import SharedQueue
     from tunixrt_core.manifest.manifest import RunManifest
     from tunixrt_core.runs.folder import RunDir
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_KEPT = {"train", "evaluate", "export"}  # kinds of jobs that wait on when their server ends
 _LOSSES = 3  # workers that a job may lose before it is given up
 _LOOK_SECONDS = 0.5  # between two checks of an accelerator that another process holds
 
@@ -58,10 +60,11 @@ class JobManager:
         # held while the folder of a waiting job is written: pages would wait for the line where the disk hangs
         self._folders = threading.Lock()
         # held from the shared queue to this one, so that a job of this server is not taken as that of another one
-        self._sharing = threading.Lock()
+        self._sharing = threading.RLock()
         self._accelerator = accelerator
         self._workers: list[threading.Thread] = []
         self._heartbeats: list[Heartbeat] = []
+        self._serves = False
         self._closed = False
 
     @made_once
@@ -128,13 +131,23 @@ class JobManager:
             if self._shared:
                 self._heartbeats.append(Heartbeat(partial(self._exchange, self._shared), self._shared.look_seconds))
 
-    def share(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
-        """From now on also do jobs of other servers of this home. The ids in the shared queue. Raises StoreError."""
+    @contextmanager
+    def sharing(self, follower_of: Callable[[JobSpec], Follower]) -> Iterator[Known]:
+        """From now on this is a server, which also does jobs of other servers of its home. Raises StoreError.
+
+        Within the block it queues again what the last server left, before it exchanges jobs with others.
+        """
+        from tunixrt_core.jobs.waiting.left import Known
+
+        self._serves = True
         if self._shared is None:
-            return set()
-        known = self._shared.begin(follower_of)
+            yield Known(set(), [])
+            return
+        with self._sharing:
+            yield self._shared.begin(follower_of)
+            self._shared.settle()
+        self._exchange(self._shared)
         self._live()
-        return known
 
     def stop(self, run_id: str, why: str = "") -> bool:
         """Stop this run's running job and drop its waiting ones. False if there was none."""
@@ -145,9 +158,7 @@ class JobManager:
         return self._stop(lambda about: about.id == job_id, "") or self._withdraw(job_id)
 
     def _stop(self, meant: Callable[[WaitingJob], bool], why: str) -> bool:
-        with self._line.changed:
-            waiting = self._line.pull(meant)
-            running = [job for job, _ in self._line.running.values() if meant(job.about)]
+        waiting, running = self._line.end(meant)
         dropped = [self._drop(job) for job in waiting]
         for job in running:
             job.stop.ask(why)
@@ -160,12 +171,12 @@ class JobManager:
         """Remove one job from the queue, also of another server. Raises NotFound if none of that id waits."""
         dropped = [self._drop(job) for job in self._line.pull(lambda about: about.id == job_id)]
         if not (any(dropped) if dropped else self._withdraw(job_id)):
-            raise _no_job(job_id)
+            raise no_job(job_id)
 
     def move(self, job_id: str, by: int) -> None:
         """Move a job that waits here forward (-1) or back (+1), within the queue. Raises NotFound, Conflict."""
         if (order := self._line.move(job_id, by)) is None:
-            raise (self._shared and self._shared.why_not_moved(job_id)) or _no_job(job_id)
+            raise (self._shared and self._shared.why_not_moved(job_id)) or no_job(job_id)
         if self._shared:
             self._shared.arrange(order)
 
@@ -186,14 +197,13 @@ class JobManager:
     def close(self, timeout: float = 30.0) -> None:
         """Stop the running job, and wait for the worker, so that the last checkpoint is complete.
 
-        What waits in a queue of several servers is left to the next one; all else is dropped.
+        What waits at a server is left to the next one, but for a dry run or a question, for which somebody waits.
         """
         with self._line.changed:
             self._closed = True
-            waiting = self._line.pull(lambda about: True)
-            running = [job for job, _ in self._line.running.values()]
+            waiting, running = self._line.end(lambda about: True)
             self._line.changed.notify_all()
-        left = [job.spec for job in waiting if self._shared and self._shared.keeps(job.spec)]
+        left = [job.spec for job in waiting if self._serves and job.spec.kind in _KEPT]
         if left:
             self._left()
         for job in waiting:
@@ -288,7 +298,3 @@ class JobManager:
                     line.running[job.spec.id] = job, holder
                     return job, held
                 line.changed.wait(_LOOK_SECONDS)  # another process holds it; the line may change meanwhile
-
-
-def _no_job(job_id: str) -> NotFound:
-    return NotFound("job in the queue", job_id, "It may have begun, or was removed.")

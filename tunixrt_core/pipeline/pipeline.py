@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tunixrt_core.home.drafts import Drafts
     from tunixrt_core.jobs.requests import Requests
     from tunixrt_core.jobs.spec import Executor, Follower, JobSpec
+    from tunixrt_core.jobs.waiting.left import Left
     from tunixrt_core.jobs.waiting.shared import SharedQueue
     from tunixrt_core.pipeline.acts import Acts
     from tunixrt_core.pipeline.namespaces.datasets import Datasets
@@ -181,16 +182,19 @@ class Pipeline:
         """
         from tunixrt_core.jobs.waiting.left import queue_again
 
-        followed = self._follow_again() | self.jobs.share(self._follower)
-        waited = [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
-        left = [job for job in waited if job.id not in followed]
-        if not left:
-            return []
-        try:
-            self.jobs.backend.require()
-        except TunixMissing:
-            return []
-        return queue_again(left)
+        with self.jobs.sharing(self._follower) as known:
+            followed = self._follow_again() | known.followed
+            left = [job for job in self._left_in_queue() if job.id not in followed]
+            if not left:
+                return []
+            try:
+                self.jobs.backend.require()
+            except TunixMissing:
+                return []
+            return queue_again(left, known.left)
+
+    def _left_in_queue(self) -> list[Left]:
+        return [*self.runs.left_in_queue(), *self.evaluations.left_in_queue(), *self.model_exports.left_in_queue()]
 
     def _follow_again(self) -> set[str]:
         """Follow the jobs that the last server of this home left to workers of a cluster. Their ids."""

@@ -1,18 +1,22 @@
-"""What waited in the queue of a server that was killed is queued again in its order, or says why not."""
+"""What waited in the queue of a server that ended is queued again in its order, or says why not."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.helpers.fakes import FakeBackend
 from tests.helpers.machines.home_operations import do
 from tests.helpers.machines.killed import KilledOperations
 from tests.pipeline.test_pipeline import open_with
 from tunixrt_core.evaluation.folder import NEVER_BEGAN, EvalDir
 from tunixrt_core.evaluation.sets.setup import EvalRequest
+from tunixrt_core.jobs.queue import JobManager
 from tunixrt_core.pipeline.pipeline import Pipeline
 from tunixrt_core.runs.evaluation_record import EvalRecord
 from tunixrt_core.runs.record import RunStatus
@@ -64,6 +68,27 @@ def test_each_kind_of_job_is_queued_again_in_the_order_in_which_it_waited(
         assert rt.runs.get(begun).status is RunStatus.INTERRUPTED
         assert rt.queue_again() == []
         assert not list(settings.home.rglob("*queued.json"))
+
+
+def queued_again(home: str) -> None:
+    """A server that begins none of its jobs until it is told to end."""
+    JobManager._work = lambda self: None  # type: ignore[method-assign]
+    with open_with(Settings.from_env({"TUNIXRT_HOME": home}), FakeBackend()) as rt:
+        print(*rt.queue_again())
+
+
+def test_what_waits_at_a_server_that_is_told_to_end_is_queued_again_by_the_next(
+    tmp_path: Path, killed: KilledOperations
+) -> None:
+    settings, _, scored = left_behind(tmp_path / "home", killed)
+    code = "import sys; from tests.jobs.waiting.test_left import *; queued_again(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(settings.home)]  # a process of its own, which is gone afterwards
+    first, second = (
+        subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert first == second
+    assert (len(first), first[0]) == (4, scored)
 
 
 def test_one_that_cannot_be_queued_again_says_why_and_holds_up_no_other(

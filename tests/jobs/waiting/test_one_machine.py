@@ -357,9 +357,6 @@ def test_after_a_kill_a_server_alone_leaves_the_run_interrupted(home: Path, work
         assert backend.trained == [run]
 
 
-# --- found by a tester: each of these fails --------------------------------------------------------------------------
-
-
 def in_a_process(home: Path, code: str) -> list[str]:
     """The last line, which is JSON, that a server in a process of its own writes; `rt` is the server."""
     script = f"from tests.jobs.waiting.test_one_machine import *; home = Path({str(home)!r}); {code}"

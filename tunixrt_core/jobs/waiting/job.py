@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tunixrt_core.errors import Stopped, Superseded, TunixRTError
+from tunixrt_core.errors import NotFound, Stopped, Superseded, TunixRTError
 from tunixrt_core.jobs.accelerator import Holder
 from tunixrt_core.training.stop import StopRequest
 from tunixrt_core.util.files.space import unwritable
@@ -81,6 +81,11 @@ class Job:
         return ""
 
 
+def no_job(job_id: str) -> NotFound:
+    """What to raise where no job of this id waits."""
+    return NotFound("job in the queue", job_id, "It may have begun, or was removed.")
+
+
 class Line:
     """The jobs that wait, in order, and those that run. `changed` guards both and tells of changes.
 
@@ -112,6 +117,11 @@ class Line:
             pulled = [job for job in self.waiting if meant(job.about)]
             self.drop(pulled)
         return pulled
+
+    def end(self, meant: Callable[[WaitingJob], bool]) -> tuple[list[Job], list[Job]]:
+        """Take the jobs in question that wait out of the line. Those, and those that run."""
+        with self.changed:
+            return self.pull(meant), [job for job, _ in self.running.values() if meant(job.about)]
 
     def drop(self, gone: Sequence[Job]) -> None:
         """Forget jobs that wait."""

@@ -59,9 +59,13 @@ class FileJobs:
         return 1.0
 
     def add(self, job_id: str, home: str, spec: str) -> None:
-        """Let a job wait. One of the same id, which is over by now, is replaced. Raises StoreError, as all others."""
+        """Let a job wait. One of the same id is replaced: in its place if it waits, else it is over by now.
+
+        Raises StoreError, as all others.
+        """
         with self._changing() as rows:
-            rows.pop(job_id, None)
+            if job_id in rows and rows[job_id]["owner"] is not None:
+                del rows[job_id]
             rows[job_id] = {"spec": spec, "owner": None, "losses": 0, "begun": False}
 
     def claim(self, job_id: str, owner: str, spec: str) -> bool:
@@ -122,12 +126,17 @@ class FileJobs:
         """The ids of all jobs."""
         return set(self._rows())
 
+    def left(self, over: Callable[[str], bool]) -> list[str]:
+        """The jobs of dead owners, and of those that wait the ones that are `over`, by what they are to do; by id, in
+        their order.
+        """
+        return list(_left(self._rows(), over))
+
     def forget(self, over: Callable[[str], bool]) -> None:
-        """Forget the jobs of dead owners, and of those that wait the ones that are `over`, by what they are to do."""
+        """Forget what is left."""
         with self._changing() as rows:
-            for job_id, row in list(rows.items()):
-                if over(row["spec"]) if row["owner"] is None else not owners.alive(row["owner"], 0.0):
-                    del rows[job_id]
+            for job_id in list(_left(rows, over)):
+                del rows[job_id]
 
     def _rows(self) -> Rows:
         # what cannot be read counts as absent: the folders of its runs show what became of them
@@ -150,6 +159,12 @@ class FileJobs:
             raise _unusable(self._file, error) from None
         finally:
             os.close(handle)
+
+
+def _left(rows: Rows, over: Callable[[str], bool]) -> Iterator[str]:
+    for job_id, row in rows.items():
+        if over(row["spec"]) if row["owner"] is None else not owners.alive(row["owner"], 0.0):
+            yield job_id
 
 
 def _locked(file: Path, how: int) -> int | None:

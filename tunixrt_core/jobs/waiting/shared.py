@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from tunixrt_core.errors import Conflict, StoreError, TunixRTError
 from tunixrt_core.jobs.spec import Follower, JobSpec, Kind
 from tunixrt_core.jobs.waiting.job import WaitingJob
+from tunixrt_core.jobs.waiting.left import Known
 from tunixrt_core.util import owners
 
 if TYPE_CHECKING:
@@ -79,10 +80,6 @@ class SharedQueue:
     def look_seconds(self) -> float:
         """Seconds between two exchanges."""
         return self._store.look_seconds
-
-    def keeps(self, spec: JobSpec) -> bool:
-        """Whether a job waits on when this process ends: what a server leaves is done by the next one."""
-        return spec.kind in KINDS and self._follower_of is not None
 
     def leave(self) -> None:
         """This process ends: another server does the jobs from now on."""
@@ -173,16 +170,29 @@ class SharedQueue:
         self._elsewhere = {job_id: text for job_id, text in waiting.items() if job_id not in texts}
         return {job_id for job_id, text in texts.items() if waiting.get(job_id) != text}
 
-    def begin(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
-        """From now on also do jobs of other servers. The ids of all jobs at servers of this home. Raises StoreError.
+    def begin(self, follower_of: Callable[[JobSpec], Follower]) -> Known:
+        """From now on also do jobs of other servers. What servers of this home have. Raises StoreError.
 
-        On one machine, what the last server left when no other one was there is forgotten: as without this queue, what
-        waited is queued again by its folder, and a run that was trained is interrupted.
+        On one machine, what the last server left when no other one was there is done as without this queue: what
+        waited is queued again by its folder, and a run that was trained is interrupted. `settle` follows.
         """
         self._follower_of = follower_of
+        left = self._worker.jobs.left(self._has_no_server) if self._worker and self._worker.take() else []
+        return Known(self._store.known(self._home) - set(left), left)
+
+    def settle(self) -> None:
+        """Forget what is left once all that could be queued again is: until then each job has its place here."""
         if self._worker and self._worker.take():
-            self._worker.jobs.forget(lambda text: not _has_server(text, follower_of))
-        return self._store.known(self._home)
+            self._worker.jobs.forget(self._has_no_server)
+
+    def _has_no_server(self, text: str) -> bool:
+        """Whether a job waits for no server that is alive, or is no job."""
+        assert self._follower_of is not None
+        try:
+            spec = JobSpec.from_json(text.encode())
+            return self._follower_of(spec).condition(spec) != "alive"
+        except (TunixRTError, ValueError):  # its folder is broken, which who takes it says; or it is of another version
+            return True
 
     def adopt(self, here: Set[str], *, free: bool) -> Iterator[Adopted]:
         """Take what dead servers left, and make it wait here: what waited, and what they had begun.
@@ -197,7 +207,7 @@ class SharedQueue:
             if not self._works():
                 return
             while taken := self._store.take(
-                self._home, self._owner, but=but if all_jobs or free else but | self._kept(follower_of)
+                self._home, self._owner, but=but if all_jobs or free else but | self._kept()
             ):
                 but.add(taken.id)
                 free = False
@@ -206,9 +216,9 @@ class SharedQueue:
         except StoreError as error:
             log.warning("The shared queue is not reached: %s", error)
 
-    def _kept(self, follower_of: Callable[[JobSpec], Follower]) -> set[str]:
+    def _kept(self) -> set[str]:
         """What waits at other servers that are alive."""
-        return {job_id for job_id, text in self._elsewhere.items() if _has_server(text, follower_of)}
+        return {job_id for job_id, text in self._elsewhere.items() if not self._has_no_server(text)}
 
     def _made_ours(self, taken: TakenJob, follower_of: Callable[[JobSpec], Follower]) -> Adopted | None:
         spec = JobSpec.from_json(taken.spec.encode())
@@ -238,15 +248,6 @@ class SharedQueue:
 
 def _text(spec: JobSpec) -> str:
     return spec.to_json().decode()
-
-
-def _has_server(text: str, follower_of: Callable[[JobSpec], Follower]) -> bool:
-    """Whether a job waits for a server that is alive."""
-    spec = JobSpec.from_json(text.encode())
-    try:
-        return follower_of(spec).condition(spec) == "alive"
-    except TunixRTError:  # its folder is broken, which who takes it says
-        return False
 
 
 def _why(taken: TakenJob) -> str:
