@@ -270,7 +270,8 @@ def test_what_waits_at_a_worker_that_is_told_to_end_waits_on_at_another_server_w
             RunStatus.STOPPED,
             "Stopped because the server ended",
         )
-        assert [(job.id, job.here) for job in survivor.queue.state().waiting] == [("r-0003", True), (last, True)]
+        both = [("r-0003", True), (last, True)]
+        until(lambda: [(job.id, job.here) for job in survivor.queue.state().waiting] == both)
         survivor.queue.move(last, -1)
         assert list(FileJobs(home / "queue.json").waiting("")) == [last, "r-0003"], "for who takes over from this one"
         survivor.runs.stop("r-0002")

@@ -171,7 +171,8 @@ def _stored(wanted: TraceQuery) -> Filter:
 
 def _tagged(tag: str) -> Filter:
     mine = trace_tags.c.tag == tag
-    has = exists().where(mine, trace_tags.c.trace_id == traces.c.id)
+    # correlated with the traces alone: another tag may lead the query
+    has = exists().where(mine, trace_tags.c.trace_id == traces.c.id).correlate(traces)
 
     def lead(query: Select[Any]) -> Narrowed:
         return query.join_from(trace_tags, traces, traces.c.id == trace_tags.c.trace_id).where(
@@ -191,12 +192,12 @@ def _scored(wanted: TraceQuery) -> Filter:
         conditions.append(trace_scores.c.value <= wanted.max_score)
     if wanted.score_kind is not None:
         conditions.append(trace_scores.c.kind == wanted.score_kind)
-    has = exists().where(*conditions, trace_scores.c.trace_id == traces.c.id)
+    has = exists().where(*conditions, trace_scores.c.trace_id == traces.c.id).correlate(traces)
     return Filter(select(trace_scores.c.trace_id).where(*conditions).distinct(), has)
 
 
 def _noted(noted: bool) -> Filter:
-    has = exists().where(trace_notes.c.trace_id == traces.c.id)
+    has = exists().where(trace_notes.c.trace_id == traces.c.id).correlate(traces)
     if not noted:
         return Filter(select(traces.c.id), ~has)
 
