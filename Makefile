@@ -64,7 +64,7 @@ test-search: .venv/.installed-$(EXTRA)-dev
 test-real: .venv/.installed-$(EXTRA)-dev-real
 	.venv/bin/python -m pytest tests/real --real
 
-# Steps of every family compiled for TPU slices, without one: about an hour on two cores. Where libtpu cannot be installed,
+# Steps of every family compiled for TPU slices, without one: about six minutes on two cores. Where libtpu cannot be installed,
 # the tests are skipped and say so.
 test-aot: .venv/.installed-$(EXTRA)-dev-aot
 	.venv/bin/python -m pytest tests/aot --aot

@@ -109,9 +109,8 @@ def test_filters_find_what_a_look_at_every_trace_finds(
     monkeypatch.setattr(filters, "RARE", rare)  # so that every way to lead a query is gone
     every = fill(store)
 
-    @example(
-        asked={"tags": ("third", "even")}, scored=None
-    )  # where neither is rare, one leads and the other is checked
+    # where neither is rare, one leads the query and the other is checked
+    @example(asked={"tags": ("third", "even")}, scored=None)
     @settings(max_examples=examples(70), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(asked=st.fixed_dictionaries({}, optional=_VALUES), scored=st.none() | _SCORED)
     def check(asked: dict[str, Any], scored: dict[str, Any] | None) -> None:
