@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import save_file
 
 from tests.tunix_backend.conftest import make_manifest
 from tests.tunix_backend.helpers.exports import FAMILIES, export, pretend_to_train, rewrite, tensors
@@ -111,6 +110,8 @@ def test_bfloat16_is_read_within_what_rounding_allows(
 
 
 def test_transformers_finds_a_router_that_would_choose_other_experts(tmp_path: Path, models_dir: Path) -> None:
+    from safetensors.numpy import save_file
+
     from tunixrt_core.tunix_backend.export.proof import compare, outputs_of, proof_prompts
     from tunixrt_core.tunix_backend.export.torch_proof import torch_outputs
 
